@@ -24,6 +24,7 @@ struct task;
 
 struct relation {
     const struct table_desc *table;  // The plan's copy.
+    const char *schema;              // Where it is.
     struct select *view;             // Of a view.
     struct bytes view_text;
     struct relation **depends;       // Of a view: what its names mean.
@@ -110,7 +111,7 @@ static inline void range_column_read(const struct range_column *column)
 }
 struct range { // A table reference that columns can be qualified with.
     const char *name;
-    const char *schema;    // NULL: has an alias.
+    const char *home;      // The schema that the relation is in; NULL: no relation, or it has an alias.
     struct range_column *columns;
     uint32_t column_count;
     const struct table_desc *table; // Of a plain table, for functional dependency; else NULL.
@@ -374,9 +375,9 @@ CHECKED struct status bind_star(struct binder *binder, struct scope *scope, cons
     struct range_column **columns, uint32_t *count);
 CHECKED struct status bind_relation(struct binder *binder, const struct scope *scope,
     const struct object_name *name, struct relation **relation);
-// A range over the table's columns from variable `base` on; added to the scope.
+// A range over the table's columns from variable `base` on; added to the scope. `alias` NULL: it has none.
 struct range *bind_add_table_range(struct binder *binder, struct from_names *names,
-    const struct table_desc *table, const char *alias, const char *schema, var_id base);
+    const struct table_desc *table, const char *alias, var_id base);
 // The names of t (a, b): columns beyond them keep theirs.
 CHECKED struct status bind_column_aliases(struct binder *binder, struct range *range,
     const struct name_list *aliases, uint32_t position);

@@ -31,7 +31,7 @@ static struct status bind_arbiter(struct binder *binder, const struct insert *in
     if (views->count > 0)
         TRY(bind_view_range(binder, views, 0, views->items[0]->table->name, plan->table, plan->row_base, &range));
     else
-        range = bind_add_table_range(binder, &scope.names, plan->table, plan->table->name, NULL, plan->row_base);
+        range = bind_add_table_range(binder, &scope.names, plan->table, NULL, plan->row_base);
     bind_range_unasked(NULL, range);
     scope.names = (struct from_names){range, range->columns, range->column_count};
     arbiter->elements = ARENA_ARRAY(binder->arena, struct scalar *, elements->count + 1u);

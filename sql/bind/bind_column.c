@@ -27,12 +27,24 @@ struct range *bind_find_range(const struct scope *scope, const char *schema, con
     for (struct range *range = scope->names.ranges; range != NULL; range = range->next) {
         if (strcmp(range->name, name) != 0) continue;
         if (schema == NULL) return range;
-        if (range->schema != NULL && strcmp(range->schema, schema) == 0) return range;
-        if (range->schema == NULL && range->table != NULL &&
-            strcmp(range->table->name, name) == 0 && strcmp(schema, "public") == 0)
-            return range;
+        if (range->home == NULL) continue;
+        if (strcmp(range->home, schema) == 0) return range;
+        // pg_temp is the session's own.
+        if (strcmp(schema, "pg_temp") == 0 && strncmp(range->home, "pg_temp_", 8) == 0) return range;
     }
     return NULL;
+}
+
+// The range is there, but by another name, or out of reach from here.
+static struct status out_of_reach(
+    struct binder *binder, const struct expr *expr, const char *table, const char *alias)
+{
+    struct status st = bind_error(binder, expr->position, E_UNDEFINED_TABLE,
+        "invalid reference to FROM-clause entry for table \"%s\"", table);
+    return alias != NULL
+               ? status_hint(binder->arena, st, "Perhaps you meant to reference the table alias \"%s\".", alias)
+               : status_hint(binder->arena, st,
+                     "There is an entry for table \"%s\", but it cannot be referenced from this part of the query.", table);
 }
 
 static struct status qualified_range(struct binder *binder, const struct scope *scope,
@@ -42,16 +54,23 @@ static struct status qualified_range(struct binder *binder, const struct scope *
     const char *table = expr->column.names[name_count - 1];
     for (const struct scope *s = scope; s != NULL; s = s->parent) {
         *range = bind_find_range(s, schema, table);
-        if (*range != NULL) return STATUS_OK;
+        if (*range == NULL) continue;
+        for (const struct range *other = (*range)->next; other != NULL && schema == NULL; other = other->next)
+            if (strcmp(other->name, table) == 0)
+                return bind_error(binder, expr->position, SQLSTATE('4', '2', 'P', '0', '9'),
+                    "table reference \"%s\" is ambiguous", table);
+        return STATUS_OK;
     }
-    // The table may be there by another name.
-    for (const struct scope *s = scope; s != NULL && schema == NULL; s = s->parent)
-        for (const struct range *at = s->names.ranges; at != NULL; at = at->next)
-            if (at->table != NULL && strcmp(at->table->name, table) == 0)
-                return status_hint(binder->arena,
-                    bind_error(binder, expr->position, E_UNDEFINED_TABLE,
-                        "invalid reference to FROM-clause entry for table \"%s\"", table),
-                    "Perhaps you meant to reference the table alias \"%s\".", at->name);
+    for (const struct scope *s = scope; s != NULL; s = s->parent) {
+        for (const struct range *at = s->names.ranges; at != NULL; at = at->next) {
+            const struct relation *relation =
+                binder->names == NULL ? NULL : bind_names_by_id(binder->names, at->relation_id);
+            if (relation != NULL && strcmp(relation->table->name, table) == 0 &&
+                strcmp(at->name, table) != 0 && (schema == NULL || strcmp(relation->schema, schema) == 0))
+                return out_of_reach(binder, expr, table, at->name);
+            if (strcmp(at->name, table) == 0) return out_of_reach(binder, expr, table, NULL);
+        }
+    }
     return bind_error(binder, expr->position, E_UNDEFINED_TABLE,
         "missing FROM-clause entry for table \"%s\"", table);
 }

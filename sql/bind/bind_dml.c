@@ -47,15 +47,18 @@ out:
 
 // The names that the statement gives the row at `base`: the table's, or the view's.
 static struct status add_target_range(struct binder *binder, struct from_names *names,
-    const struct written_views *views, const struct table_desc *table, const char *alias,
+    const struct written_views *views, const struct table_desc *table, const struct table_target *target,
     var_id base, struct range **out)
 {
     struct status st = STATUS_OK;
     struct range *range;
     if (views->count == 0) {
-        range = bind_add_table_range(binder, names, table, alias, NULL, base);
+        range = bind_add_table_range(binder, names, table, target->alias, base);
     } else {
-        TRY(bind_view_range(binder, views, 0, alias, table, base, &range));
+        const struct relation *view = views->items[0];
+        TRY(bind_view_range(
+            binder, views, 0, target->alias != NULL ? target->alias : view->table->name, table, base, &range));
+        if (target->alias == NULL) range->home = view->schema;
         range->next = names->ranges;
         names->ranges = range;
         names->columns = arena_grow(binder->arena, names->columns,
@@ -378,10 +381,9 @@ static struct status bind_conflict_update(struct binder *binder, struct scope *p
     struct status st = STATUS_OK;
     const struct table_desc *table = plan->table->table;
     struct scope scope = {.parent = parent, .clause = "ON CONFLICT"};
-    const char *alias = insert->target.alias != NULL ? insert->target.alias : table->name;
-    bind_add_table_range(binder, &scope.names, table, alias, NULL, plan->existing_base);
+    bind_add_table_range(binder, &scope.names, table, insert->target.alias, plan->existing_base);
     struct range *excluded =
-        bind_add_table_range(binder, &scope.names, table, "excluded", NULL, plan->excluded_base);
+        bind_add_table_range(binder, &scope.names, table, "excluded", plan->excluded_base);
     bind_range_unasked(&scope.names, excluded);
     static const struct written_views none;
     TRY(bind_assignments(binder, &scope, &insert->conflict_assignments, &none, plan->table,
@@ -527,12 +529,9 @@ struct status bind_insert(
     rel->insert = plan;
     rel->left = source;
     struct scope returning = {.parent = &scope};
-    const char *alias = insert->target.alias != NULL ? insert->target.alias
-                        : views->count > 0           ? views->items[0]->table->name
-                                                     : table->name;
     struct range *written;
     TRY(add_target_range(
-        binder, &returning.names, views, table, alias, plan->table->row_base, &written));
+        binder, &returning.names, views, table, &insert->target, plan->table->row_base, &written));
     written->xmax = &plan->xmax;
     TRY(bind_returning(binder, &returning, &insert->returning, named_relation(views, relation),
         rel, query));
@@ -702,7 +701,6 @@ struct change { // What UPDATE and DELETE have in common.
     struct relation *relation;
     struct rel *scan;
     struct rel *rel;
-    const char *alias;
     struct scope scope;
     struct range *range;
     struct update_plan *plan;
@@ -783,14 +781,14 @@ static struct status bind_change_input(struct binder *binder, struct change *cha
     struct scalar *where;
     struct scope *scope = &change->scope;
     const struct table_desc *table = change->relation->table;
-    change->alias = change->target->alias != NULL ? change->target->alias
+    const char *alias = change->target->alias != NULL ? change->target->alias
                     : change->views.count > 0     ? change->views.items[0]->table->name
                                                   : table->name;
-    change->scan = bind_scan(binder, change->relation, change->alias);
+    change->scan = bind_scan(binder, change->relation, alias);
     change->scan->scan.all_columns = true;
     change->scan->scan.lock = REL_LOCK_UPDATE;
     change->scan->scan.index_hint = change->target->index_hint;
-    TRY(add_target_range(binder, &scope->names, &change->views, table, change->alias,
+    TRY(add_target_range(binder, &scope->names, &change->views, table, change->target,
         change->scan->scan.base, &change->range));
     change->rel = change->scan;
     change->plan->scan = change->scan;
@@ -835,7 +833,7 @@ static struct status returning_scope(
     struct status st = STATUS_OK;
     *scope = (struct scope){.parent = change->scope.parent, .ctes = change->scope.ctes};
     TRY(add_target_range(binder, &scope->names, &change->views, change->relation->table,
-        change->alias, base, NULL));
+        change->target, base, NULL));
     const struct from_names *names = &change->scope.names;
     uint32_t skip = change->range->column_count;
     for (struct range *range = names->ranges; range != NULL; range = range->next) {

@@ -17,8 +17,12 @@ static struct status bind_from_item(struct binder *binder, struct scope *scope,
 
 static struct relation *find_in_view(const struct relation *view, const struct object_name *name)
 {
-    for (uint32_t i = 0; i < view->depend_count; i++)
-        if (strcmp(view->depends[i]->table->name, name->name) == 0) return view->depends[i];
+    for (uint32_t i = 0; i < view->depend_count; i++) {
+        struct relation *used = view->depends[i];
+        if (strcmp(used->table->name, name->name) == 0 &&
+            (name->schema == NULL || strcmp(used->schema, name->schema) == 0))
+            return used;
+    }
     return NULL;
 }
 
@@ -79,9 +83,10 @@ static void add_range(struct binder *binder, struct from_names *names, struct ra
     add_columns(binder, names, range->columns, range->column_count);
 }
 
-static bool same_schema(const char *a, const char *b)
+// Relations of one name are told apart by their schemas, unless either has the name as an alias.
+static bool told_apart(const struct range *a, const struct range *b)
 {
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+    return a->home != NULL && b->home != NULL && strcmp(a->home, b->home) != 0;
 }
 
 struct status bind_check_alias(struct binder *binder, const struct from_names *names,
@@ -89,8 +94,7 @@ struct status bind_check_alias(struct binder *binder, const struct from_names *n
 {
     (void)position; // PostgreSQL tells none.
     for (const struct range *other = names->ranges; other != NULL; other = other->next)
-        if (other != range && strcmp(other->name, range->name) == 0 &&
-            same_schema(other->schema, range->schema))
+        if (other != range && strcmp(other->name, range->name) == 0 && !told_apart(other, range))
             return bind_error(binder, POSITION_NONE, E_DUPLICATE_ALIAS,
                 "table name \"%s\" specified more than once", range->name);
     return STATUS_OK;
@@ -131,14 +135,14 @@ struct status bind_column_aliases(struct binder *binder, struct range *range,
 }
 
 struct range *bind_add_table_range(struct binder *binder, struct from_names *names,
-    const struct table_desc *table, const char *alias, const char *schema, var_id base)
+    const struct table_desc *table, const char *alias, var_id base)
 {
-    struct range *range = new_range(binder, alias, table->column_count);
-    range->schema = schema;
+    struct range *range = new_range(binder, alias != NULL ? alias : table->name, table->column_count);
+    const struct relation *relation = bind_names_by_id(binder->names, table->id);
+    if (alias == NULL && relation != NULL) range->home = relation->schema;
     range->table = table;
     range->relation_id = table->id;
     range->base = base;
-    const struct relation *relation = bind_names_by_id(binder->names, table->id);
     uint32_t count = 0;
     for (uint32_t i = 0; i < table->column_count; i++) {
         const struct column_desc *column = &table->columns[i];
@@ -260,7 +264,7 @@ static struct status bind_view(struct binder *binder, const struct relation *rel
         query_range(binder, item->alias != NULL ? item->alias : table->name, &query);
     range->relation_id = table->id;
     lock_query(range, &query, true);
-    if (item->alias == NULL) range->schema = item->table.name.schema;
+    if (item->alias == NULL) range->home = relation->schema;
     for (uint32_t i = 0; i < range->column_count; i++) {
         if (i < table->column_count) range->columns[i].name = table->columns[i].name;
         range->columns[i].table_oid = pg_relation_oid(table);
@@ -299,7 +303,7 @@ static struct status bind_sequence(struct binder *binder, struct relation *relat
     scan->scan.table = table;
     scan->scan.alias = name;
     scan->scan.base = bind_new_row(binder, table, name);
-    bind_add_table_range(binder, names, table, name, NULL, scan->scan.base);
+    bind_add_table_range(binder, names, table, item->alias, scan->scan.base);
     relation->privileges |= PRIVILEGE_SELECT;
     *rel = scan;
     return STATUS_OK;
@@ -380,8 +384,7 @@ static struct status bind_table(struct binder *binder, struct scope *scope,
     struct rel *scan = bind_scan(binder, relation, alias);
     scan->scan.index_hint = item->table.index_hint;
     scan->scan.no_full_scan = item->table.no_full_scan;
-    struct range *range = bind_add_table_range(binder, names, relation->table, alias,
-        item->alias != NULL ? NULL : name->schema, scan->scan.base);
+    struct range *range = bind_add_table_range(binder, names, relation->table, item->alias, scan->scan.base);
     range->rel = scan;
     if (in_view) bind_range_unasked(names, range);
     if (item->column_aliases.count > 0) {

@@ -435,16 +435,20 @@ struct relation *bind_names_by_id(const struct bind_names *names, uint32_t id)
 static struct status add_type(
     struct task *task, struct session *session, struct bind_names *names, uint32_t id);
 
-static struct status add_relation(
-    struct bind_names *names, const struct table_desc *table, struct relation **out)
+static struct status add_relation(struct task *task, struct session *session, struct bind_names *names,
+    const struct table_desc *table, struct relation **out)
 {
+    struct status st = STATUS_OK;
     struct relation *relation = hashmap_get_u64(&names->by_id, table->id);
+    const struct schema_desc *schema;
     *out = relation;
     if (relation != NULL) return STATUS_OK;
     if (names->count >= RELATIONS_MAX)
         return status_make(E_PROGRAM_LIMIT_EXCEEDED, "statement refers to too many relations");
     relation = ARENA_NEW(names->arena, struct relation);
     relation->table = table_desc_copy(names->arena, table);
+    TRY(catalog_schema_by_id(task, session, relation->table->schema_id, &schema));
+    relation->schema = arena_strdup(names->arena, schema->name);
     relation->used = ARENA_ARRAY(names->arena, uint32_t, table->column_count + 1u);
     if (names->count == names->capacity) {
         uint32_t capacity = names->capacity == 0 ? 8 : names->capacity * 2;
@@ -453,9 +457,11 @@ static struct status add_relation(
         names->capacity = capacity;
     }
     names->list[names->count++] = relation;
-    hashmap_put_u64(&names->by_id, table->id, relation);
+    hashmap_put_u64(&names->by_id, relation->table->id, relation);
     *out = relation;
-    return STATUS_OK;
+
+out:
+    return st;
 }
 
 static struct status fetch_id(struct task *task, struct session *session, struct bind_names *names,
@@ -466,7 +472,7 @@ static struct status fetch_id(struct task *task, struct session *session, struct
     *out = hashmap_get_u64(&names->by_id, id);
     if (*out != NULL) return st;
     TRY(catalog_table_by_id(task, session, id, &table));
-    TRY(add_relation(names, table, out));
+    TRY(add_relation(task, session, names, table, out));
 
 out:
     return st;
@@ -503,7 +509,7 @@ static struct status fetch_names(struct task *task, struct session *session,
             TRY(catalog_table(
                 task, session, name->catalog, name->schema, name->name, true, &table));
             if (table != NULL) {
-                TRY(add_relation(names, table, &relation));
+                TRY(add_relation(task, session, names, table, &relation));
             } else {
                 enum other_relation other;
                 TRY(catalog_other_relation(
@@ -553,7 +559,9 @@ static bool pass_written(struct bind_names *names, const struct relation *view)
     if (from->count != 1 || from->items[0]->kind != FROM_TABLE) return false;
     for (uint32_t i = 0; i < view->depend_count; i++) {
         struct relation *used = view->depends[i];
-        if (used->written || strcmp(used->table->name, from->items[0]->table.name.name) != 0)
+        const struct object_name *name = &from->items[0]->table.name;
+        if (used->written || strcmp(used->table->name, name->name) != 0 ||
+            (name->schema != NULL && strcmp(used->schema, name->schema) != 0))
             continue;
         used->written = passed = true;
         if (used->table->kind == RELATION_TABLE) used->expanded = false;

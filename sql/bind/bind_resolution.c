@@ -4,12 +4,15 @@
 #include "sql/bind/bind.h"
 #include "sql/bind/resolution.h"
 
-// The range's name, where it means that range from `scope`; else NULL.
+// The range's name, where it means that range from `scope`, or one of several that their schemas tell apart; else NULL.
 static const char *name_from(const struct scope *scope, const struct range *range)
 {
-    for (const struct scope *s = scope; s != NULL; s = s->parent) {
-        const struct range *found = bind_find_range(s, NULL, range->name);
-        if (found != NULL) return found == range ? range->name : NULL;
+    bool hidden = false;
+    for (const struct scope *s = scope; s != NULL && !hidden; s = s->parent) {
+        for (const struct range *found = s->names.ranges; found != NULL; found = found->next) {
+            if (found == range) return range->name;
+            hidden |= strcmp(found->name, range->name) == 0;
+        }
     }
     return NULL;
 }

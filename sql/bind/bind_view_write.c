@@ -127,15 +127,14 @@ static struct status scope_below(struct binder *binder, const struct written_vie
 {
     struct status st = STATUS_OK;
     const struct from_item *item = views->items[at]->view->from.items[0];
-    const char *alias = item->alias != NULL ? item->alias : item->table.name.name;
     *scope = (struct scope){.view = views->items[at]};
     struct range *range;
     if (at + 1 == views->count) {
-        range = bind_add_table_range(
-            binder, &scope->names, table, alias, item->alias != NULL ? NULL : item->table.name.schema, base);
+        range = bind_add_table_range(binder, &scope->names, table, item->alias, base);
     } else {
+        const char *alias = item->alias != NULL ? item->alias : item->table.name.name;
         TRY(bind_view_range(binder, views, at + 1, alias, table, base, &range));
-        if (item->alias == NULL) range->schema = item->table.name.schema;
+        if (item->alias == NULL) range->home = views->items[at + 1]->schema;
     }
     bind_range_unasked(NULL, range);
     TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));

@@ -71,6 +71,22 @@ void resolution_note_target(
             resolutions->items[i].target = (struct target *)(uintptr_t)target;
 }
 
+void resolutions_alias_table(
+    struct resolutions *resolutions, uint32_t table_id, const char *name, const char *alias)
+{
+    for (uint32_t i = 0; i < resolutions->count; i++) {
+        struct resolution *item = &resolutions->items[i];
+        if (item->table_id != table_id || item->expr->kind != EXPR_COLUMN) continue;
+        if (item->range != NULL && strcmp(item->range, name) == 0) item->range = alias;
+        if (item->column != NULL) continue;
+        struct expr *row = writable(item->expr);
+        if (strcmp(row->column.names[row->column.count - 1], name) != 0) continue;
+        row->column.names = ARENA_ARRAY(resolutions->arena, const char *, 1);
+        row->column.names[0] = alias;
+        row->column.count = 1;
+    }
+}
+
 // --- writing out -----------------------------------------------------------------------------------------
 
 static void qualify(struct resolutions *resolutions, const struct resolution *item)

@@ -74,6 +74,9 @@ void resolution_note_target(
 
 // Literals alone: 'today' becomes the day.
 void resolutions_write_literals(const struct resolutions *resolutions);
+// The table is to have an alias where it stood by its `name`. Before writing out.
+void resolutions_alias_table(
+    struct resolutions *resolutions, uint32_t table_id, const char *name, const char *alias);
 // Rewrites the statement that was bound, literals included. Once.
 void resolutions_write_out(struct resolutions *resolutions);
 // The statement's columns `from` of the table are called `to`; what they are called outside stays. After writing out.

@@ -108,6 +108,45 @@ static struct status as_sent(
     return failed(st) && st.code == found.code ? st : status_position(context->arena, found, 0);
 }
 
+static bool has_name(const struct ddl_tables *tables, const char *name)
+{
+    for (uint32_t i = 0; i < tables->count; i++) {
+        const struct from_item *item = tables->items[i];
+        if (strcmp(item->alias != NULL ? item->alias : item->table.name.name, name) == 0) return true;
+    }
+    return false;
+}
+
+// Tables of one name that only their schemas tell apart get aliases, as schemas can be called otherwise later.
+static struct status tell_tables_apart(
+    struct statement_context *context, struct select *select, struct resolutions *resolutions)
+{
+    struct status st = STATUS_OK;
+    struct ddl_tables tables;
+    ddl_collect_tables(context->arena, select, &tables);
+    for (uint32_t i = 1; i < tables.count; i++) {
+        struct from_item *item = tables.items[i];
+        const struct object_name *name = &item->table.name;
+        const struct table_desc *table;
+        bool twice = false;
+        for (uint32_t k = 0; k < i && item->alias == NULL; k++) {
+            const struct from_item *other = tables.items[k];
+            twice |= other->alias == NULL && strcmp(other->table.name.name, name->name) == 0 &&
+                     strcmp(other->table.name.schema, name->schema) != 0;
+        }
+        if (!twice) continue;
+        TRY(catalog_table(context->task, context->session, name->catalog, name->schema, name->name, false, &table));
+        const char *alias;
+        uint32_t number = 1;
+        do alias = arena_printf(context->arena, "%s_%u", name->name, number++);
+        while (has_name(&tables, alias));
+        item->alias = alias;
+        resolutions_alias_table(resolutions, table->id, name->name, alias);
+    }
+out:
+    return st;
+}
+
 struct status ddl_view_query(struct statement_context *context, struct select *select,
     const struct name_list *names, struct table_desc *view, struct plan **plan, const char **sql)
 {
@@ -122,6 +161,7 @@ struct status ddl_view_query(struct statement_context *context, struct select *s
     st = plan_resolve(context->task, context->session, context->arena, list.items[0], text,
         &resolutions, plan);
     if (failed(st)) return as_sent(context, select, st);
+    TRY(tell_tables_apart(context, list.items[0]->as.select, &resolutions));
     resolutions_write_out(&resolutions);
     *sql = ddl_name_query(context->arena, list.items[0]->as.select, names);
 out:
