@@ -143,6 +143,8 @@ void sim_disk_quota_set(struct sim_node *sim_node, uint64_t bytes);
 uint64_t sim_disk_used(const struct sim_node *sim_node);
 // Flips bits in a file behind the node's back. False when there is no such file or byte.
 bool sim_disk_rot(struct sim_node *sim_node, const char *path, uint64_t offset);
+// What a crash would leave of `from`'s files takes the place of all files of `to`, which is down.
+void sim_disk_copy(struct sim_node *from, struct sim_node *to);
 // A file's content as the program would read it; NULL when absent. Valid until the next step.
 const uint8_t *sim_disk_peek(struct sim_node *sim_node, const char *path, uint64_t *size);
 

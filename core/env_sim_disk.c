@@ -681,3 +681,22 @@ const uint8_t *sim_disk_peek(struct sim_node *sim_node, const char *path, uint64
     file_read(file, 0, file->peeked, file->size);
     return file->peeked;
 }
+
+void sim_disk_copy(struct sim_node *from, struct sim_node *to)
+{
+    invariant(from != to && to->node == NULL);
+    while (!list_empty(&to->disk.files))
+        file_free(&to->disk, container_of(to->disk.files.next, struct sim_file, link));
+    for (struct list_link *at = from->disk.files.next; at != &from->disk.files; at = at->next) {
+        const struct sim_file *file = container_of(at, struct sim_file, link);
+        if (file->unlinked) continue;
+        struct sim_file *copy = file_add(&to->disk, file->path, file->folder);
+        file_reserve(copy, file->durable_size);
+        copy->size = copy->durable_size = file->durable_size;
+        to->disk.used_bytes += copy->size;
+        for (uint64_t i = 0; i * PAGE_BYTES < copy->size; i++) {
+            if (file->pages[i].durable != NULL) copy->pages[i].durable = page_new(file->pages[i].durable);
+            copy->pages[i].current = copy->pages[i].durable;
+        }
+    }
+}

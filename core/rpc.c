@@ -155,6 +155,18 @@ struct status rpc_identity_set(struct task *task, uint32_t node_id, const uint8_
     return shard_call_all(task, shard_identity, &call);
 }
 
+static struct status shard_incarnation(struct task *task, void *arg)
+{
+    rpc_shard_of(task->shard)->incarnation = *(const struct rpc_incarnation *)arg;
+    return STATUS_OK;
+}
+
+struct status rpc_incarnation_set(struct task *task, const struct rpc_incarnation *incarnation)
+{
+    struct rpc_incarnation copy = *incarnation;
+    return shard_call_all(task, shard_incarnation, &copy);
+}
+
 void rpc_tls_set(struct node *node, struct tls_context *tls_server, struct tls_context *tls_client)
 {
     struct rpc_node *rpc = node->slots[NODE_SLOT_RPC];

@@ -29,7 +29,7 @@
 
 #define RPC_PREAMBLE "ISOPOD\1\n"
 #define RPC_PREAMBLE_BYTES 8u
-#define RPC_VERSION 7u // Of the protocol: nodes talk when theirs are equal.
+#define RPC_VERSION 8u // Of the protocol: nodes talk when theirs are equal.
 #define RPC_BODY_BYTES_MAX (80u << 20)
 #define RPC_OUTPUT_BYTES_MAX (8u << 20)
 #define RPC_INBOUND_MAX 8192u
@@ -39,6 +39,14 @@
 
 // The other node gave no answer: down, cut off, unknown or refusing.
 #define K_UNREACHABLE SQLSTATE('K', '0', '0', '2', '0')
+// What a watch refuses somebody for whose store is not the one that its node ran with last.
+#define K_STALE_STORE SQLSTATE('K', '0', '0', '2', '1')
+
+// Which of its states a node's store is in. Nodes tell it when they begin to talk (kv/cluster.h). The number of none is 0.
+struct rpc_incarnation {
+    uint64_t number;
+    uint8_t id[16];
+};
 
 // Numbers of methods, by who owns them. They are part of the protocol.
 enum rpc_method_range {
@@ -162,6 +170,8 @@ CHECKED struct status rpc_start(struct task *task, const struct rpc_options *opt
 // before are closed.
 CHECKED struct status rpc_identity_set(
     struct task *task, uint32_t node_id, const uint8_t cluster_id[16]);
+// On all shards; for connections that are opened from then on.
+CHECKED struct status rpc_incarnation_set(struct task *task, const struct rpc_incarnation *incarnation);
 // A port for RPC alone, on all shards.
 CHECKED struct status rpc_listen(struct task *task, const char *address, char bound[64]);
 // New certificates; connections that are there keep theirs.
@@ -185,6 +195,11 @@ struct rpc_watch {
     // The other clock minus ours, and how far that may be wrong (half the round trip).
     void (*clock)(struct rpc_watch *watch, struct shard *shard, uint32_t node, int64_t offset_ns,
         int64_t error_ns);
+    // Before anything else is taken from a node or told to it: a failure is why not. May be NULL.
+    struct status (*meets)(struct rpc_watch *watch, struct shard *shard, struct arena *arena, uint32_t node,
+        const struct rpc_incarnation *incarnation);
+    // Another node refuses this one with K_STALE_STORE, for what it still says of itself. May be NULL.
+    void (*stale)(struct rpc_watch *watch, struct shard *shard, struct status why);
     struct rpc_watch *next;
 };
 void rpc_watch_add(struct node *node, struct rpc_watch *watch); // Right after rpc_start.

@@ -254,6 +254,29 @@ static void ping_answer(struct rpc_conn *conn)
     rpc_conn_write(conn, &(struct rpc_frame){.kind = RPC_PONG}, &part, 1);
 }
 
+// What it was refused for may be a state that the store has left since.
+static void hello_refused(struct rpc_conn *conn, struct status why)
+{
+    struct rpc_shard *rpc = conn->rpc;
+    bool still = conn->said.number == rpc->incarnation.number &&
+                 memcmp(conn->said.id, rpc->incarnation.id, sizeof conn->said.id) == 0;
+    if (!status_is(why, K_STALE_STORE) || !still) return;
+    for (struct rpc_watch *watch = rpc->rpc->watches; watch != NULL; watch = watch->next)
+        if (watch->stale != NULL) watch->stale(watch, rpc->shard, why);
+}
+
+// Who opened the connection will not have it, now that it has heard who is here.
+static bool refusal_take(struct rpc_conn *conn, struct bytes body)
+{
+    struct arena arena;
+    struct status why;
+    arena_init(&arena, NULL);
+    bool good = conn->accepted && conn->node != 0 && status_decode(&arena, body, &why);
+    if (good) hello_refused(conn, why);
+    arena_fini(&arena);
+    return good;
+}
+
 static bool frame_take(struct rpc_conn *conn, const struct rpc_frame *frame)
 {
     switch (frame->kind) {
@@ -272,9 +295,9 @@ static bool frame_take(struct rpc_conn *conn, const struct rpc_frame *frame)
     case RPC_STREAM_DATA:
     case RPC_STREAM_CREDIT:
     case RPC_STREAM_END: return rpc_stream_take(conn, frame);
+    case RPC_REFUSED: return refusal_take(conn, frame->body);
     case RPC_HELLO:
-    case RPC_WELCOME:
-    case RPC_REFUSED: break;
+    case RPC_WELCOME: break;
     }
     return false;
 }
@@ -396,12 +419,13 @@ struct hello {
     uint32_t to_node, to_shard; // Whom it takes the other for; node 0: anyone.
     uint32_t shard_count;
     bool bulk;
+    struct rpc_incarnation incarnation;
 };
 
 static void hello_write(struct rpc_conn *conn, enum rpc_frame_kind kind)
 {
     struct rpc_shard *rpc = conn->rpc;
-    uint8_t header[RPC_HEADER_BYTES], body[4 + 16 + 5 * 4 + 1];
+    uint8_t header[RPC_HEADER_BYTES], body[4 + 16 + 5 * 4 + 1 + 8 + 16];
     codec_store(body, rpc->rpc->version, 4);
     memcpy(body + 4, rpc->cluster_id, 16);
     codec_store(body + 20, rpc->node_id, 4);
@@ -410,6 +434,9 @@ static void hello_write(struct rpc_conn *conn, enum rpc_frame_kind kind)
     codec_store(body + 32, conn->shard, 4);
     codec_store(body + 36, rpc->shard->node->shard_count, 4);
     body[40] = conn->bulk;
+    codec_store(body + 41, rpc->incarnation.number, 8);
+    memcpy(body + 49, rpc->incarnation.id, 16);
+    conn->said = rpc->incarnation;
     struct bytes part = bytes_of(body, sizeof body);
     header_fill(rpc, &(struct rpc_frame){.kind = kind}, &part, 1, header);
     conn_write(conn->conn, header, sizeof header);
@@ -429,8 +456,34 @@ static bool hello_read(struct bytes body, struct hello *hello)
     hello->to_shard = codec_get_u32(&in);
     hello->shard_count = codec_get_u32(&in);
     hello->bulk = codec_get_bool(&in);
-    // Another version may say more.
-    return codec_done(&in) || (!in.bad && hello->version != RPC_VERSION);
+    // Another version may say more, or less.
+    if (hello->version != RPC_VERSION) return !in.bad;
+    hello->incarnation.number = codec_get_u64(&in);
+    id = codec_take(&in, 16);
+    if (id != NULL) memcpy(hello->incarnation.id, id, 16);
+    return codec_done(&in);
+}
+
+static void refusal_write(struct task *task, struct rpc_conn *conn, struct status why)
+{
+    struct buffer body;
+    uint8_t header[RPC_HEADER_BYTES];
+    buffer_init(&body, task->arena);
+    status_encode(&body, why);
+    struct bytes part = buffer_bytes(&body);
+    header_fill(conn->rpc, &(struct rpc_frame){.kind = RPC_REFUSED}, &part, 1, header);
+    conn_write(conn->conn, header, sizeof header);
+    conn_write(conn->conn, body.data, body.size);
+}
+
+static struct status hello_meets(struct task *task, struct rpc_conn *conn, const struct hello *hello)
+{
+    struct rpc_shard *rpc = conn->rpc;
+    struct status st = STATUS_OK;
+    for (struct rpc_watch *watch = rpc->rpc->watches; watch != NULL && !failed(st); watch = watch->next)
+        if (watch->meets != NULL && hello->node != 0)
+            st = watch->meets(watch, rpc->shard, task->arena, hello->node, &hello->incarnation);
+    return st;
 }
 
 // The one frame of a handshake; the rest of the input stays.
@@ -491,7 +544,7 @@ static struct status hello_check(struct task *task, struct rpc_conn *conn, const
     if (hello->to_node != 0 && hello->to_node != rpc->node_id)
         return status_format(arena, E_NOT_IN_PREREQUISITE_STATE, "this is node %u, not node %u", rpc->node_id,
             hello->to_node);
-    return STATUS_OK;
+    return hello_meets(task, conn, hello);
 }
 
 // Nodes have certificates of nodes; `root` may use what is open to clients.
@@ -521,10 +574,18 @@ static struct status hello_exchange(struct task *task, struct rpc_conn *conn)
     if (frame.kind == RPC_REFUSED) {
         if (!status_decode(task->arena, frame.body, &st) || !failed(st))
             st = status_make(E_PROTOCOL_VIOLATION, "the other node refuses, and does not say why");
+        hello_refused(conn, st);
         goto out;
     }
     if (frame.kind != RPC_WELCOME || !hello_read(frame.body, &hello)) {
         st = status_make(E_PROTOCOL_VIOLATION, "the other side does not speak this protocol");
+        goto out;
+    }
+    st = hello_meets(task, conn, &hello);
+    if (failed(st)) {
+        refusal_write(task, conn, st);
+        conn_close(conn->conn);
+        conn->conn = NULL;
         goto out;
     }
     conn->restricted = hello.node == 0 || conn->rpc->node_id == 0;
@@ -681,18 +742,6 @@ enum rpc_match rpc_match(struct bytes input)
     size_t size = input.size < RPC_PREAMBLE_BYTES ? input.size : RPC_PREAMBLE_BYTES;
     if (memcmp(input.data, RPC_PREAMBLE, size) != 0) return RPC_NO;
     return size == RPC_PREAMBLE_BYTES ? RPC_YES : RPC_MAYBE;
-}
-
-static void refusal_write(struct task *task, struct rpc_conn *conn, struct status why)
-{
-    struct buffer body;
-    uint8_t header[RPC_HEADER_BYTES];
-    buffer_init(&body, task->arena);
-    status_encode(&body, why);
-    struct bytes part = buffer_bytes(&body);
-    header_fill(conn->rpc, &(struct rpc_frame){.kind = RPC_REFUSED}, &part, 1, header);
-    conn_write(conn->conn, header, sizeof header);
-    conn_write(conn->conn, body.data, body.size);
 }
 
 // Now on the shard that was asked for.

@@ -65,6 +65,7 @@ struct rpc_shard {
     struct rpc_node *rpc;
     uint32_t node_id; // As told by rpc_identity_set.
     uint8_t cluster_id[16];
+    struct rpc_incarnation incarnation; // As told by rpc_incarnation_set.
     struct hashmap peers;    // By node.
     struct list_link conns;  // Outgoing and accepted.
     struct listener *listener;
@@ -106,6 +107,7 @@ struct rpc_conn {
     uint64_t heard_ns, peer_told_ns, used_ns, ping_sent_ns, pinged_ns;
     int64_t ping_wall_ns;
     uint32_t target_shard;     // Of an accepted one, while it moves.
+    struct rpc_incarnation said; // In the hello.
 };
 
 struct rpc_wait {

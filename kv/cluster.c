@@ -3,6 +3,7 @@
 // Who this node is: the identity file, making a cluster, joining one, finding the others again.
 #include "kv/cluster.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,7 +22,8 @@
 #define TROUBLE_ATTEMPTS 5u
 #define CONTACT_TIMEOUT_NS UINT64_C(3000000000)
 #define CONTACT_MAX (CLUSTER_JOIN_MAX + 32u)
-#define PEERS_MAGIC "isopod peers 1\n"
+#define PEERS_MAGIC "isopod peers 2\n"
+#define PEERS_MAGIC_PLAIN "isopod peers 1\n" // Of earlier releases; as long.
 
 // --- the identity file -------------------------------------------------------------------------------
 
@@ -29,6 +31,7 @@ struct identity {
     uint8_t cluster_id[16], store_id[16];
     uint32_t node_id;
     bool alone;
+    struct rpc_incarnation incarnation;
 };
 
 static bool id_parse(const char *text, uint8_t out[16])
@@ -41,16 +44,18 @@ static struct status identity_read(
     struct task *task, const char *dir, struct identity *identity, bool *found)
 {
     struct bytes content;
-    char cluster[40], store[40], alone[8];
+    char cluster[40], store[40], alone[8], incarnation[40];
     const char *path = arena_printf(task->arena, "%s/CLUSTER", dir);
     struct status st = disk_read_file(task, path, IDENTITY_BYTES_MAX, &content);
     *found = !failed(st);
     if (status_is(st, E_UNDEFINED_FILE)) return STATUS_OK;
     if (failed(st)) return st;
     const char *text = arena_string(task->arena, content);
-    int fields = sscanf(text, "isopod node 1\ncluster %32s\nnode %u\nstore %32s\nalone %3s\n", cluster,
-        &identity->node_id, store, alone);
-    if (fields == 4 && identity->node_id > 0 && id_parse(cluster, identity->cluster_id) &&
+    int fields = sscanf(text, "isopod node 1\ncluster %32s\nnode %u\nstore %32s\nalone %3s\nincarnation %" SCNu64 " %32s\n",
+        cluster, &identity->node_id, store, alone, &identity->incarnation.number, incarnation);
+    // Stores of earlier releases have no incarnation.
+    bool whole = fields == 4 || (fields == 6 && id_parse(incarnation, identity->incarnation.id));
+    if (whole && identity->node_id > 0 && id_parse(cluster, identity->cluster_id) &&
         id_parse(store, identity->store_id)) {
         identity->alone = strcmp(alone, "yes") == 0;
         return STATUS_OK;
@@ -63,12 +68,15 @@ static struct status identity_read(
 struct status cluster_identity_write(struct task *task, struct cluster *cluster, bool alone)
 {
     struct buffer text;
-    char id[33], store[33];
+    char id[33], store[33], incarnation[33];
     crypto_hex_encode(bytes_of(cluster->cluster_id, 16), id);
     crypto_hex_encode(bytes_of(cluster->store_id, 16), store);
+    crypto_hex_encode(bytes_of(cluster->incarnation.id, 16), incarnation);
     buffer_init(&text, task->arena);
     buffer_printf(&text, "isopod node 1\ncluster %s\nnode %u\nstore %s\nalone %s\n", id,
         cluster->node_id, store, alone ? "yes" : "no");
+    if (cluster->incarnation.number > 0)
+        buffer_printf(&text, "incarnation %" PRIu64 " %s\n", cluster->incarnation.number, incarnation);
     return disk_write_file(
         task, arena_printf(task->arena, "%s/CLUSTER", cluster->dir), buffer_bytes(&text));
 }
@@ -83,12 +91,13 @@ static struct status peers_read(struct task *task, struct cluster *cluster)
     if (status_is(st, E_UNDEFINED_FILE)) return STATUS_OK;
     if (failed(st)) return st;
     size_t head = sizeof PEERS_MAGIC - 1 + 4;
-    bool good = content.size >= head && bytes_has_prefix(content, BYTES_LITERAL(PEERS_MAGIC)) &&
+    bool plain = bytes_has_prefix(content, BYTES_LITERAL(PEERS_MAGIC_PLAIN));
+    bool good = content.size >= head && (plain || bytes_has_prefix(content, BYTES_LITERAL(PEERS_MAGIC))) &&
                 crypto_crc32c(0, content.data + head, content.size - head) ==
                     (uint32_t)codec_load(content.data + head - 4, 4);
     if (good) {
         struct codec_reader in = codec_read(bytes_skip(content, head));
-        good = gossip_tables_merge(&in, cluster);
+        good = plain ? gossip_tables_merge_plain(&in, cluster) : gossip_tables_merge(&in, cluster);
     }
     // Only a help: without it --join has to do.
     if (!good) log_warning(0, "cluster: %s is damaged and not used", path);
@@ -221,8 +230,11 @@ static struct status join_on_zero(struct task *task, void *arg)
             status_make(E_CANNOT_CONNECT_NOW, "this node belongs to no cluster yet"),
             "Run `isopod init --host=ADDRESS` once, for one node of a new cluster.");
     const uint8_t *cluster_id = codec_take(&in, 16);
-    if (!gossip_node_get(&in, entry) || !codec_done(&in) || cluster_id == NULL)
+    struct rpc_incarnation incarnation = {.number = codec_get_u64(&in)};
+    const uint8_t *incarnation_id = codec_take(&in, 16);
+    if (!gossip_node_get(&in, entry) || !codec_done(&in) || cluster_id == NULL || incarnation_id == NULL)
         return status_make(E_PROTOCOL_VIOLATION, "malformed request to join");
+    memcpy(incarnation.id, incarnation_id, sizeof incarnation.id);
     static const uint8_t unknown[16];
     uint32_t id = entry->node.id;
     if (memcmp(cluster_id, cluster->cluster_id, 16) != 0 && memcmp(cluster_id, unknown, 16) != 0)
@@ -237,6 +249,7 @@ static struct status join_on_zero(struct task *task, void *arg)
         TRY(liveness_node_id(task, &id));
         log_info(0, "cluster: a new node at %s gets the id %u", entry->node.address, id);
     } else {
+        TRY(liveness_store_check(task, cluster, entry, &incarnation));
         gossip_merge(cluster, entry);
         gossip_publish(cluster);
     }
@@ -274,6 +287,8 @@ static struct bytes join_request(struct arena *arena, struct cluster *cluster, c
     struct buffer body;
     buffer_init(&body, arena);
     buffer_append(&body, cluster->cluster_id, 16);
+    codec_put_u64(&body, cluster->incarnation.number);
+    buffer_append(&body, cluster->incarnation.id, 16);
     gossip_node_put(&body, own);
     return buffer_bytes(&body);
 }
@@ -572,6 +587,7 @@ static struct status identify(struct task *task, const struct cluster_options *o
         memcpy(cluster->store_id, identity.store_id, 16);
         cluster->node_id = identity.node_id;
         cluster->alone = identity.alone;
+        cluster->incarnation = identity.incarnation;
         *how = CLUSTER_RESTARTED;
         goto out;
     }
@@ -606,7 +622,6 @@ struct status cluster_start(
     TRY(identify(task, options, cluster, own, how));
     memcpy(own->node.store_id, cluster->store_id, sizeof cluster->store_id);
     node->id = cluster->node_id;
-    TRY(rpc_identity_set(task, node->id, cluster->cluster_id));
     TRY(peers_read(task, cluster));
     // What was saved of this node itself is of an earlier run.
     own->node.id = cluster->node_id;
@@ -621,13 +636,17 @@ struct status cluster_start(
     gossip_find(cluster, cluster->node_id)->node.alive = true;
     cluster->dirty = true;
     gossip_publish(cluster);
+    gossip_watch(cluster);
+    // Nobody is talked to before it is known whom to refuse.
+    TRY(rpc_incarnation_set(task, &cluster->incarnation));
+    TRY(rpc_identity_set(task, node->id, cluster->cluster_id));
     // Those who can be reached say whether this node belongs to them.
     if (!cluster->alone) TRY(contact(task, cluster, own, &known, &refusal));
     TRY(taken_in(known, refusal));
     if (!cluster->alone) peers_write(task, cluster);
     gossip_start(cluster);
 out:
-    return st;
+    return failed(cluster->failure) ? cluster->failure : st;
 }
 
 void cluster_stop(struct task *task)

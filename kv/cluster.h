@@ -5,6 +5,16 @@
 //
 // Identity   <store>/CLUSTER holds cluster id, node id and store id, from before the first byte of data.
 //            `init` makes node 1 of a new cluster; everyone else joins: asks a node of the cluster for an id.
+// Store      Who a store belongs to is not enough: a copy of it belongs to the same node, and an old one has forgotten votes
+//            and entries that others count on. So each start of a node, and each end in order, gives its store a new incarnation
+//            (a number that grows, and 128 random bits): first written into CLUSTER, then, by a transaction that has looked at the
+//            one before, into the node's liveness record; then it is gossiped, and kept with the table of nodes. The record decides: a
+//            store whose incarnation is neither the record's nor a later one is a copy or an old state. Nobody who has heard
+//            of a later one talks to it, so that it takes part in nothing; whom it asks to be taken in reads the record, if it
+//            can within a second; and its own first renewal ends it at the latest. A store may be a step ahead,
+//            where a crash came between, or further, where the record was lost with a majority (kv/loss.h).
+//            What was copied after the last of these steps is not told from the store itself: it is taken for the store,
+//            moved, and what it was copied from is refused from then on.
 // Gossip     Each node keeps a table of all nodes and one of slice leaders. Every 500 ms, and at once on a
 //            change, it tells some others what it has; newer replaces older. No node is special.
 // Alive      A node whose heartbeat (a counter in its gossip entry) has moved within CLUSTER_ALIVE_NS. This is
@@ -22,6 +32,7 @@
 #pragma once
 #include "core/arena.h"
 #include "core/hlc.h"
+#include "core/rpc.h"
 #include "core/shard.h"
 
 #define CLUSTER_NODES_MAX 1024u
@@ -41,6 +52,7 @@ struct cluster_node {
     uint32_t id;
     uint32_t shard_count;
     uint8_t store_id[16];
+    struct rpc_incarnation incarnation; // The last one that was heard to be in its record.
     char address[64], sql_address[64], http_address[64]; // "host:port", as advertised.
     char locality[192]; // "region=a,zone=b"
     char attrs[64];     // "ssd:fast"

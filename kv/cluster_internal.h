@@ -22,6 +22,11 @@ enum cluster_method {
 };
 
 #define CLUSTER_JOIN_MAX 32u
+// What to do about a store that is not the one that its node ran with last.
+#define CLUSTER_STORE_COPIED                                                                          \
+    "A store must not be copied: remove this one, and start the node with the store that it ran "     \
+    "with last. If that is lost for good, decommission the node and start with an empty --store "     \
+    "to join as a new one."
 
 // A node as shard 0 knows it.
 struct gossip_node {
@@ -35,6 +40,8 @@ struct cluster {
     struct node_exit_hook exit_hook;
     uint8_t cluster_id[16], store_id[16];
     uint32_t node_id; // 0: not yet known.
+    struct rpc_incarnation incarnation; // As CLUSTER says.
+    bool incarnated;                // It is this start's, and to be in the record.
     char dir[512];
     char *join[CLUSTER_JOIN_MAX];
     uint32_t join_count;
@@ -78,7 +85,8 @@ struct cluster {
         struct hlc_timestamp ts;
         struct cluster_liveness liveness;
         uint32_t membership_version;
-    } renewed;
+        struct rpc_incarnation incarnation;
+    } renewed; // The incarnation: always as last seen.
 };
 
 struct cluster_shard {
@@ -115,6 +123,8 @@ void gossip_answered(struct cluster *cluster, const char *address);
 void gossip_own_changed(struct cluster *cluster);
 // Hands the tables to every shard.
 void gossip_publish(struct cluster *cluster);
+// From now on it is known who is met by RPC, and what their clocks say.
+void gossip_watch(struct cluster *cluster);
 void gossip_start(struct cluster *cluster);
 void gossip_stop(struct cluster *cluster);
 void gossip_free(struct cluster *cluster);
@@ -123,6 +133,8 @@ void gossip_node_put(struct buffer *out, const struct gossip_node *entry);
 bool gossip_node_get(struct codec_reader *in, struct gossip_node *entry);
 void gossip_tables_put(struct buffer *out, struct cluster *cluster);
 bool gossip_tables_merge(struct codec_reader *in, struct cluster *cluster);
+// Of earlier releases, without incarnations.
+bool gossip_tables_merge_plain(struct codec_reader *in, struct cluster *cluster);
 void gossip_register(void);
 
 // --- cluster.c -----------------------------------------------------------------------------------
@@ -140,6 +152,13 @@ CHECKED struct status cluster_identity_write(struct task *task, struct cluster *
 
 // From now on there may be other nodes: renews the record. Suspends until it is there.
 CHECKED struct status liveness_begin(struct task *task, struct cluster *cluster);
+// A store that says that it is the node's, in that incarnation: refused when the record says otherwise; not when
+// the record cannot be read soon. Suspends.
+CHECKED struct status liveness_store_check(
+    struct task *task, struct cluster *cluster, const struct gossip_node *entry, const struct rpc_incarnation *incarnation);
+// Whether a store in `incarnation` may be the one that ran in `last`; E_NOT_IN_PREREQUISITE_STATE if not.
+CHECKED struct status liveness_incarnation_check(struct arena *arena, uint32_t node, const struct rpc_incarnation *last,
+    const struct rpc_incarnation *incarnation);
 // The next free node id.
 CHECKED struct status liveness_node_id(struct task *task, uint32_t *id);
 void announcements_reset(struct shard *shard);

@@ -30,6 +30,8 @@ void gossip_node_put(struct buffer *out, const struct gossip_node *entry)
     codec_put_u32(out, node->id);
     codec_put_u32(out, node->shard_count);
     buffer_append(out, node->store_id, sizeof node->store_id);
+    codec_put_u64(out, node->incarnation.number);
+    buffer_append(out, node->incarnation.id, sizeof node->incarnation.id);
     codec_put_string(out, node->address);
     codec_put_string(out, node->sql_address);
     codec_put_string(out, node->http_address);
@@ -51,7 +53,7 @@ void gossip_node_put(struct buffer *out, const struct gossip_node *entry)
     codec_put_u32(out, entry->membership_version);
 }
 
-bool gossip_node_get(struct codec_reader *in, struct gossip_node *entry)
+static bool node_get(struct codec_reader *in, struct gossip_node *entry, bool plain)
 {
     struct cluster_node *node = &entry->node;
     *entry = (struct gossip_node){0};
@@ -59,6 +61,11 @@ bool gossip_node_get(struct codec_reader *in, struct gossip_node *entry)
     node->shard_count = codec_get_u32(in);
     const uint8_t *store = codec_take(in, sizeof node->store_id);
     if (store != NULL) memcpy(node->store_id, store, sizeof node->store_id);
+    if (!plain) {
+        node->incarnation.number = codec_get_u64(in);
+        const uint8_t *incarnation = codec_take(in, sizeof node->incarnation.id);
+        if (incarnation != NULL) memcpy(node->incarnation.id, incarnation, sizeof node->incarnation.id);
+    }
     codec_get_text(in, node->address, sizeof node->address);
     codec_get_text(in, node->sql_address, sizeof node->sql_address);
     codec_get_text(in, node->http_address, sizeof node->http_address);
@@ -82,6 +89,11 @@ bool gossip_node_get(struct codec_reader *in, struct gossip_node *entry)
         in->bad = true;
     node->membership = (enum cluster_membership)membership;
     return !in->bad;
+}
+
+bool gossip_node_get(struct codec_reader *in, struct gossip_node *entry)
+{
+    return node_get(in, entry, false);
 }
 
 static void slice_put(struct buffer *out, const struct cluster_slice *slice)
@@ -195,6 +207,15 @@ static bool membership_take(struct cluster *cluster, struct gossip_node *known,
     return true;
 }
 
+// Kept on disk: it is what a copy is told from its original by when all nodes start anew.
+static bool incarnation_take(struct cluster *cluster, struct gossip_node *known, const struct rpc_incarnation *incarnation)
+{
+    if (incarnation->number <= known->node.incarnation.number) return false;
+    known->node.incarnation = *incarnation;
+    cluster->dirty = cluster->peers_dirty = true;
+    return true;
+}
+
 // It is to be found elsewhere, or is another.
 static bool node_moved(const struct cluster_node *a, const struct cluster_node *b)
 {
@@ -213,11 +234,13 @@ bool gossip_merge(struct cluster *cluster, const struct gossip_node *entry)
         return known != NULL;
     }
     bool newer = membership_take(cluster, known, entry->node.membership, entry->membership_version);
+    newer = incarnation_take(cluster, known, &entry->node.incarnation) || newer;
     if (entry->node.id == cluster->node_id) return newer;
     int order = entry_order(entry->node.started_at_ns, entry->version, known);
     if (order < 0) return newer;
     if (order > 0) {
         struct gossip_node next = *entry;
+        next.node.incarnation = known->node.incarnation;
         next.node.membership = known->node.membership;
         next.membership_version = known->membership_version;
         next.node.alive = known->node.alive;
@@ -304,12 +327,12 @@ void gossip_tables_put(struct buffer *out, struct cluster *cluster)
     slices_put(out, cluster->slices, NULL);
 }
 
-static bool nodes_merge(struct codec_reader *in, struct cluster *cluster)
+static bool nodes_merge(struct codec_reader *in, struct cluster *cluster, bool plain)
 {
     uint32_t count = codec_get_count(in, 64);
     for (uint32_t i = 0; i < count; i++) {
         struct gossip_node entry;
-        if (!gossip_node_get(in, &entry)) return false;
+        if (!node_get(in, &entry, plain)) return false;
         gossip_merge(cluster, &entry);
     }
     return !in->bad;
@@ -326,11 +349,21 @@ static bool slices_merge(struct codec_reader *in, struct cluster *cluster)
     return !in->bad;
 }
 
-bool gossip_tables_merge(struct codec_reader *in, struct cluster *cluster)
+static bool tables_merge(struct codec_reader *in, struct cluster *cluster, bool plain)
 {
-    bool good = nodes_merge(in, cluster) && slices_merge(in, cluster);
+    bool good = nodes_merge(in, cluster, plain) && slices_merge(in, cluster);
     gossip_publish(cluster);
     return good;
+}
+
+bool gossip_tables_merge(struct codec_reader *in, struct cluster *cluster)
+{
+    return tables_merge(in, cluster, false);
+}
+
+bool gossip_tables_merge_plain(struct codec_reader *in, struct cluster *cluster)
+{
+    return tables_merge(in, cluster, true);
 }
 
 // --- the shards' copies ----------------------------------------------------------------------------
@@ -563,7 +596,7 @@ static bool delta_take(struct cluster *cluster, uint32_t from, struct codec_read
     struct arena arena;
     struct buffer out;
     uint32_t offered = 0;
-    bool good = nodes_merge(in, cluster);
+    bool good = nodes_merge(in, cluster, false);
     struct bytes wants = codec_get_bytes(in);
     uint8_t has_slices = codec_get_u8(in);
     if (has_slices > SLICES_SOME) good = false;
@@ -607,6 +640,14 @@ static void serve_gossip(struct shard *shard, const struct rpc_request *request)
     struct cluster *cluster = cluster_of(shard->node);
     struct codec_reader in = codec_read(request->body);
     if (cluster == NULL || shard->index != 0 || cluster->node_id == 0 || cluster->stopping) return;
+    // Who has let another node in has written down before that it is alone no more.
+    if (cluster->alone && request->node != 0) {
+        cluster_fail(cluster, status_hint(&cluster->arena,
+            status_format(&cluster->arena, E_NOT_IN_PREREQUISITE_STATE,
+                "node %u is of this cluster, and the store knows of no other node: it is a copy, or an old state", request->node),
+            CLUSTER_STORE_COPIED));
+        return;
+    }
     uint8_t kind = codec_get_u8(&in);
     bool good = kind == GOSSIP_DIGEST  ? digest_take(cluster, request->node, &in)
                 : kind == GOSSIP_DELTA ? delta_take(cluster, request->node, &in)
@@ -693,6 +734,27 @@ static void on_clock(struct rpc_watch *watch, struct shard *shard, uint32_t node
     cluster->clocks[at].at_ns = now;
     struct gossip_node *known = gossip_find(cluster, node);
     if (known != NULL) known->node.clock_offset_ns = offset_ns;
+}
+
+// Whoever has forgotten what others count on is not talked to.
+static struct status on_meeting(struct rpc_watch *watch, struct shard *shard, struct arena *arena, uint32_t node,
+    const struct rpc_incarnation *incarnation)
+{
+    const struct cluster_node *known = cluster_node(shard, node);
+    (void)watch;
+    if (known == NULL || node == shard->node->id) return STATUS_OK;
+    struct status st = liveness_incarnation_check(arena, node, &known->incarnation, incarnation);
+    if (failed(st)) st.code = K_STALE_STORE;
+    return st;
+}
+
+// Shard 0 has connections to all whom it knows.
+static void on_stale(struct rpc_watch *watch, struct shard *shard, struct status why)
+{
+    struct cluster *cluster = container_of(watch, struct cluster, rpc_watch);
+    if (shard->index != 0) return;
+    why.code = E_NOT_IN_PREREQUISITE_STATE;
+    cluster_fail(cluster, why);
 }
 
 // No connection is left: followers of what that node leads need not wait for a timeout. When it lives after all
@@ -785,8 +847,14 @@ void gossip_start(struct cluster *cluster)
     struct shard *shard = cluster->node->shards[0];
     cluster->timer.fire = on_tick;
     timer_arm(shard, &cluster->timer, shard_now_ns(shard));
+}
+
+void gossip_watch(struct cluster *cluster)
+{
     cluster->rpc_watch.clock = on_clock;
     cluster->rpc_watch.changed = on_connection;
+    cluster->rpc_watch.meets = on_meeting;
+    cluster->rpc_watch.stale = on_stale;
     rpc_watch_add(cluster->node, &cluster->rpc_watch);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Liveness records, 0x01 'N' <node id>: format u8 | epoch u64 | expiration (HLC) | draining u8 | membership u8 |
-// membership version u32 | store id. And 0x01 'i': the last node id given out.
+// membership version u32 | store id | incarnation number u64 | incarnation. Of format 1 (earlier releases): without an
+// incarnation. And 0x01 'i': the last node id given out.
 #include <stdlib.h>
 
 #include "core/invariant.h"
@@ -13,17 +14,20 @@
 #include "kv/key.h"
 #include "kv/txn.h"
 
-#define RECORD_FORMAT 1
+#define RECORD_FORMAT 2
+#define RECORD_FORMAT_PLAIN 1
 #define LEAVE_POLL_NS UINT64_C(1000000)
 #define RENEW_NS (CLUSTER_LIVENESS_NS / 3)
 #define RENEW_RETRY_NS UINT64_C(200000000)
 #define ATTEMPTS_MAX 20u
 #define LOOK_NS UINT64_C(100000000)
+#define STORE_CHECK_NS UINT64_C(1000000000)
 
 struct record {
     struct cluster_liveness liveness;
     uint32_t membership_version;
     uint8_t store_id[16];
+    struct rpc_incarnation incarnation;
     bool found;
 };
 
@@ -54,6 +58,8 @@ static struct bytes record_encode(struct arena *arena, const struct record *reco
     codec_put_u8(&out, (uint8_t)record->liveness.membership);
     codec_put_u32(&out, record->membership_version);
     buffer_append(&out, record->store_id, sizeof record->store_id);
+    codec_put_u64(&out, record->incarnation.number);
+    buffer_append(&out, record->incarnation.id, sizeof record->incarnation.id);
     return buffer_bytes(&out);
 }
 
@@ -69,10 +75,17 @@ static struct status record_decode(uint32_t node, struct bytes value, struct rec
     uint8_t membership = codec_get_u8(&in);
     record->membership_version = codec_get_u32(&in);
     const uint8_t *store = codec_take(&in, sizeof record->store_id);
-    if (!codec_done(&in) || format != RECORD_FORMAT || membership > CLUSTER_DECOMMISSIONED)
+    const uint8_t *incarnation = NULL;
+    if (format == RECORD_FORMAT) {
+        record->incarnation.number = codec_get_u64(&in);
+        incarnation = codec_take(&in, sizeof record->incarnation.id);
+    }
+    bool known = format == RECORD_FORMAT || format == RECORD_FORMAT_PLAIN;
+    if (!codec_done(&in) || !known || membership > CLUSTER_DECOMMISSIONED)
         return status_make(E_DATA_CORRUPTED, "malformed liveness record");
     record->liveness.membership = (enum cluster_membership)membership;
     memcpy(record->store_id, store, sizeof record->store_id);
+    if (incarnation != NULL) memcpy(record->incarnation.id, incarnation, sizeof record->incarnation.id);
     record->found = true;
     return STATUS_OK;
 }
@@ -154,6 +167,65 @@ out:
     return st;
 }
 
+// Whether a store that says that it is the record's node's may be: it is that node's, in its last incarnation or a later one.
+static struct status store_may_be(struct arena *arena, const struct record *record, const uint8_t store_id[16],
+    const struct rpc_incarnation *incarnation)
+{
+    uint32_t node = record->liveness.node;
+    if (!record->found) return STATUS_OK; // Its id was given to it, and it has not lived yet.
+    if (memcmp(record->store_id, store_id, sizeof record->store_id) != 0)
+        return status_hint(arena, status_format(arena, E_NOT_IN_PREREQUISITE_STATE, "node %u has another store", node),
+            "Start with an empty --store to join as a new node.");
+    if (record->liveness.membership == CLUSTER_DECOMMISSIONED)
+        return status_hint(arena, status_format(arena, E_NOT_IN_PREREQUISITE_STATE, "node %u was decommissioned", node),
+            "Start with an empty --store to join as a new node.");
+    return liveness_incarnation_check(arena, node, &record->incarnation, incarnation);
+}
+
+struct status liveness_incarnation_check(struct arena *arena, uint32_t node, const struct rpc_incarnation *last,
+    const struct rpc_incarnation *incarnation)
+{
+    bool same = incarnation->number == last->number && memcmp(incarnation->id, last->id, sizeof last->id) == 0;
+    if (same || incarnation->number > last->number) return STATUS_OK;
+    covered("liveness.store_copy");
+    return status_hint(arena,
+        status_format(arena, E_NOT_IN_PREREQUISITE_STATE,
+            "the store is a copy or an old state of the store of node %u, which has run with another one since", node),
+        CLUSTER_STORE_COPIED);
+}
+
+static struct status record_read(struct task *task, uint32_t node, struct record *record)
+{
+    struct kv_txn_options options = {.tenant = 0, .read_only = true};
+    struct kv_txn *txn;
+    struct kv_read read = {0};
+    struct bytes value;
+    uint8_t key[6];
+    struct status st = kv_txn_begin(task, &options, &txn);
+    if (failed(st)) return st;
+    st = kv_get(task, txn, &read, record_key(key, node), task->arena, &value);
+    if (!failed(st)) st = record_decode(node, value, record);
+    if (failed(st)) st = status_copy(task->arena, st);
+    kv_txn_rollback(task, txn);
+    return st;
+}
+
+struct status liveness_store_check(
+    struct task *task, struct cluster *cluster, const struct gossip_node *entry, const struct rpc_incarnation *incarnation)
+{
+    struct record record;
+    const struct gossip_node *known = gossip_find(cluster, entry->node.id);
+    if (!cluster->serving || cluster->alone) return STATUS_OK; // A cluster that starts: its first renewal decides.
+    bool taken_in = known != NULL && known->node.alive && known->node.started_at_ns == entry->node.started_at_ns;
+    if (taken_in || entry->node.id == cluster->node_id) return STATUS_OK;
+    uint64_t deadline_ns = task->deadline_ns, until_ns = task_now_ns(task) + STORE_CHECK_NS;
+    task->deadline_ns = until_ns < deadline_ns ? until_ns : deadline_ns;
+    struct status st = record_read(task, entry->node.id, &record);
+    task->deadline_ns = deadline_ns;
+    if (task->cancelled) return st;
+    return failed(st) ? STATUS_OK : store_may_be(task->arena, &record, entry->node.store_id, incarnation);
+}
+
 struct status liveness_node_id(struct task *task, uint32_t *id)
 {
     static const uint8_t key[] = {0x01, 'i'};
@@ -221,15 +293,9 @@ static struct status renew(struct task *task, struct record *record, void *arg, 
 {
     struct renew_call *call = arg;
     struct cluster *cluster = call->cluster;
+    struct status st = store_may_be(task->arena, record, cluster->store_id, &cluster->incarnation);
     *write = true;
-    if (record->found && memcmp(record->store_id, cluster->store_id, 16) != 0)
-        return status_hint(task->arena,
-            status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE, "node %u has another store", cluster->node_id),
-            "Start with an empty --store to join as a new node.");
-    if (record->liveness.membership == CLUSTER_DECOMMISSIONED)
-        return status_hint(task->arena,
-            status_format(task->arena, E_NOT_IN_PREREQUISITE_STATE, "node %u was decommissioned", cluster->node_id),
-            "Start with an empty --store to join as a new node.");
+    if (failed(st)) return st;
     if (!record->found) {
         record->liveness.epoch = 1;
         memcpy(record->store_id, cluster->store_id, sizeof record->store_id);
@@ -240,6 +306,7 @@ static struct status renew(struct task *task, struct record *record, void *arg, 
         record->liveness.expiration = (struct hlc_timestamp){(uint64_t)call->expiration_ns, 0};
     }
     record->liveness.draining = cluster->draining;
+    if (cluster->incarnated) record->incarnation = cluster->incarnation;
     return STATUS_OK;
 }
 
@@ -254,6 +321,7 @@ static struct status renew_known(
     bool write;
     *record = (struct record){.liveness = cluster->renewed.liveness,
         .membership_version = cluster->renewed.membership_version,
+        .incarnation = cluster->renewed.incarnation,
         .found = true};
     memcpy(record->store_id, cluster->store_id, sizeof record->store_id);
     struct status st = kv_txn_begin(task, &options, &txn);
@@ -286,7 +354,54 @@ out:
     }
     cluster->renewed.liveness = record->liveness;
     cluster->renewed.membership_version = record->membership_version;
+    cluster->renewed.incarnation = record->incarnation;
     return st;
+}
+
+// The record is known to have it: the next one may be begun.
+static bool incarnation_is_known(const struct cluster *cluster)
+{
+    const struct rpc_incarnation *own = &cluster->incarnation, *last = &cluster->renewed.incarnation;
+    return cluster->incarnated && own->number == last->number && memcmp(own->id, last->id, sizeof own->id) == 0;
+}
+
+// The store's next incarnation, behind the one in the record. Until it is in the record, too, the record's number is the
+// one before, whatever becomes of this node: who comes again with either is taken in.
+static struct status incarnation_step(struct task *task, struct cluster *cluster)
+{
+    struct env *env = task->shard->env;
+    struct rpc_incarnation was = cluster->incarnation;
+    uint64_t next = cluster->renewed.incarnation.number + 1;
+    cluster->incarnation.number = next > was.number ? next : was.number;
+    env->random_bytes(env, cluster->incarnation.id, sizeof cluster->incarnation.id);
+    struct status st = cluster_identity_write(task, cluster, cluster->alone);
+    // Nobody hears of it who could have been told of the one before, and take that for an old state.
+    if (!failed(st)) st = rpc_incarnation_set(task, &cluster->incarnation);
+    if (failed(st)) cluster->incarnation = was; // Whichever of them is in the file now.
+    return st;
+}
+
+// What is in the record now, others may know.
+static bool incarnation_tell(struct cluster *cluster, struct gossip_node *own)
+{
+    bool news = own->node.incarnation.number < cluster->renewed.incarnation.number;
+    if (news) own->node.incarnation = cluster->renewed.incarnation;
+    return news;
+}
+
+// Of this start. The record is written first as it is: what an earlier start of this node still has under way, if
+// anything, comes too late from then on, and what was found in the record is what this step is made from.
+static struct status incarnation_begin(struct task *task, struct cluster *cluster, struct renew_call *call)
+{
+    struct record record;
+    struct status st = renew_record(task, cluster, call, &record);
+    if (failed(st)) return st;
+    st = incarnation_step(task, cluster);
+    cluster->incarnated = !failed(st);
+    if (!failed(st) || task->cancelled) return st;
+    // A full disk, say: it lives as it is, and tries again.
+    log_warning(0, "cluster: the store's new incarnation is not written down: %s", st.message);
+    return STATUS_OK;
 }
 
 static struct status renew_once(struct task *task, struct cluster *cluster)
@@ -296,7 +411,8 @@ static struct status renew_once(struct task *task, struct cluster *cluster)
     struct renew_call call = {
         .cluster = cluster, .expiration_ns = env->wall_ns(env) + (int64_t)CLUSTER_LIVENESS_NS};
     task->deadline_ns = task_now_ns(task) + CLUSTER_LIVENESS_NS;
-    struct status st = renew_record(task, cluster, &call, &record);
+    struct status st = cluster->incarnated ? STATUS_OK : incarnation_begin(task, cluster, &call);
+    if (!failed(st)) st = renew_record(task, cluster, &call, &record);
     task->deadline_ns = UINT64_MAX;
     if (failed(st)) return st;
     bool reset = !epoch_valid(cluster) || record.liveness.epoch != cluster->epoch;
@@ -304,12 +420,13 @@ static struct status renew_once(struct task *task, struct cluster *cluster)
     cluster->expiration_ns = call.expiration_ns;
     epoch_publish(cluster, reset);
     struct gossip_node *own = gossip_find(cluster, cluster->node_id);
+    bool news = own != NULL && incarnation_tell(cluster, own);
     if (own != NULL && own->membership_version < record.membership_version) {
         own->membership_version = record.membership_version;
         own->node.membership = record.liveness.membership;
-        cluster->dirty = true;
-        gossip_own_changed(cluster);
+        news = true;
     }
+    if (news) gossip_own_changed(cluster);
     wait_queue_wake_all(&cluster->changed, STATUS_OK);
     return STATUS_OK;
 }
@@ -425,8 +542,14 @@ void cluster_leave(struct task *task)
     epoch_publish(cluster, true);
     uint64_t deadline = task->deadline_ns;
     task->deadline_ns = task_now_ns(task) + RENEW_NS / 2;
+    // What was copied while it ran is none of its states any more.
+    if (incarnation_is_known(cluster) && failed(incarnation_step(task, cluster)))
+        log_info(0, "cluster: the store's last incarnation stays the one of this run");
     struct status st = record_change(task, cluster->node_id, renew, &call, &record, NULL);
     task->deadline_ns = deadline;
+    struct gossip_node *own = gossip_find(cluster, cluster->node_id);
+    if (!failed(st)) cluster->renewed.incarnation = record.incarnation;
+    if (own != NULL && incarnation_tell(cluster, own)) gossip_own_changed(cluster);
     if (failed(st)) log_info(0, "cluster: the others wait for this node's record to lapse: %s", st.message);
 }
 

@@ -234,6 +234,57 @@ class Refusals(unittest.TestCase):
                 self.refused(stray, "belongs to cluster", "addresses of the cluster that the store was made for")
             self.assertEqual(nodes.live(), [1, 2])
 
+    def test_copied_stores(self):
+        """A store is refused once its node has run with another state of it, whoever is up when it comes."""
+        with Nodes(3, shards=1) as nodes:
+            nodes.await_copies()
+            second = nodes[2]
+            ids = sorted(nodes[i].id for i in (1, 2, 3))
+            reasons = ("is a copy or an old state of the store of node %d" % second.id, "must not be copied", "decommission")
+
+            def missed():  # Until then it is said that the node is alive.
+                wait_until(lambda: second.id not in nodes.live(), "the node to be missed")
+
+            def copy_to(index, store):
+                node = nodes.all.get(index) or nodes.add(index)
+                shutil.rmtree(node.store, ignore_errors=True)
+                shutil.copytree(store, node.store, ignore=shutil.ignore_patterns("LOCK", "logs"))
+                return node
+
+            # While it runs; then it stops in order.
+            second.pause()
+            running = copy_to(4, second.store)
+            second.unpause()
+            second.stop()
+            missed()
+            self.refused(running, *reasons)
+            # When it is down; then it runs again, and is killed.
+            down = copy_to(4, second.store)
+            second.start()
+            second.kill()
+            missed()
+            self.refused(down, *reasons)
+            # As it is now it is the node's own, elsewhere; and then what it was copied from is not.
+            moved = copy_to(5, second.store)
+            moved.start()
+            wait_until(lambda: nodes.live() == ids, "the node to be back at its new place")
+            self.refused(second, "is a copy")
+            moved.kill()
+            missed()
+            self.refused(second, *reasons)
+            # All nodes at once: nobody can be asked.
+            nodes[1].kill()
+            nodes[3].kill()
+            for node in (nodes[1], nodes[3], second):
+                node.launch()
+            self.assertNotEqual(second.ended(), 0)
+            for reason in reasons:
+                self.assertIn(reason, second.output())
+            for node in (nodes[1], nodes[3]):
+                node.await_serving()
+            moved.start()
+            wait_until(lambda: nodes.live() == ids, "all nodes")
+
     def test_other_version(self):
         """What a node of another release would be told."""
         with Nodes(1, shards=1) as nodes:

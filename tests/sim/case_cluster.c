@@ -316,6 +316,57 @@ SIM_CASE(cluster_versions_mixed, "nodes of another protocol version are kept out
     cluster_end(cluster);
 }
 
+static void halt(struct world *world, struct world_node *node)
+{
+    node->wanted = false;
+    if (sim_node_running(node->machine) != NULL) sim_node_crash(node->machine);
+    world_run(world, NULL, NULL, 3 * WORLD_SECOND);
+}
+
+static bool third_is_refused(void *arg)
+{
+    struct cluster_run *cluster = arg;
+    struct status st = sim_node_status(cluster->kv.world.nodes[2].machine);
+    return failed(st) && strstr(st.message, "is a copy or an old state") != NULL;
+}
+
+static bool third_serves(void *arg)
+{
+    struct cluster_run *cluster = arg;
+    return world_node_serves(&cluster->kv.world.nodes[2]);
+}
+
+// What a copy was made of goes on, and is down when the copy starts: in a cluster that runs, and in one that starts with it.
+// It has forgotten what others count on, so it may take part in nothing; with its own store the node is a member again.
+SIM_CASE(cluster_store_copied, "a store as it once was is refused, and the one that its node ran with last is not")
+{
+    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
+    struct world *world = &cluster->kv.world;
+    cluster_begin(cluster, run, 3, 600);
+    struct world_node *third = &world->nodes[2];
+    struct sim_node *copy = sim_node_add(world->sim, WORLD_NODES_MAX + 1), *own = sim_node_add(world->sim, WORLD_NODES_MAX + 2);
+    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    halt(world, third);
+    sim_disk_copy(third->machine, copy);
+    third->wanted = true;
+    world_expect(world, "the node serves again", third_serves, cluster, 60 * WORLD_SECOND);
+    for (uint32_t all = 0; all < 2; all++) {
+        for (uint32_t i = all ? 0 : 2; i < 3; i++)
+            halt(world, &world->nodes[i]);
+        sim_disk_copy(third->machine, own);
+        sim_disk_copy(copy, third->machine);
+        for (uint32_t i = 0; i < 3; i++)
+            world->nodes[i].wanted = true;
+        world_expect(world, "the old store is refused", third_is_refused, cluster, 60 * WORLD_SECOND);
+        halt(world, third);
+        sim_disk_copy(own, third->machine);
+        third->wanted = true;
+        world_expect(world, "three voters again", voters_are_three, cluster, 120 * WORLD_SECOND);
+    }
+    SIM_CHECK(run, sim_reached("liveness.store_copy"));
+    cluster_end(cluster);
+}
+
 static bool is_left(void *arg)
 {
     (void)arg;

@@ -82,6 +82,8 @@ out:
     while (runs && node->tasks > 0) {
         if (failed(task_sleep(task, WORLD_MS))) task_cancel_clear(task);
     }
+    struct status why = kv->several ? cluster_failure(task->shard->node) : STATUS_OK;
+    if (failed(why)) st = why;
     if (runs && kv->several) cluster_stop(task);
     if (runs) {
         struct status stopped = kv_stop(task);

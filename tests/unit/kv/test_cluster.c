@@ -5,11 +5,14 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
+#include "core/codec.h"
+#include "core/crypto.h"
 #include "core/disk.h"
 #include "core/env_sim.h"
 #include "core/rpc.h"
 #include "core/rpc_internal.h"
 #include "kv/admin.h"
+#include "kv/client.h"
 #include "kv/cluster.h"
 #include "kv/cluster_admin.h"
 
@@ -67,6 +70,9 @@ static struct status node_init(struct task *task, void *arg)
     if (test->how == CLUSTER_JOINED) TRY(shard_call_all(task, knows_first, NULL));
     if (test->with_kv) {
         struct kv_options kv = {.dir = arena_printf(task->arena, "%s/kv", test->dir), .store = KV_STORE_MODEL};
+        memcpy(kv.identity.cluster_id, cluster_id(task->shard->node), 16);
+        kv.identity.node_id = task->shard->node->id;
+        kv.joined = test->how == CLUSTER_JOINED;
         TRY(kv_start(task, &kv));
         TRY(cluster_live(task));
     }
@@ -373,25 +379,32 @@ Test(cluster, store_of_another_cluster_is_refused)
 
 // What a node's folder said, to make a copy of the store on another machine.
 static struct {
-    char text[4096];
+    char text[16384];
     uint64_t size;
+    const char *name;
 } kept;
 
 static struct status plant_init(struct task *task, void *arg)
 {
     struct test_node *test = arg;
-    const char *path = arena_printf(task->arena, "%s/CLUSTER", test->dir);
+    const char *path = arena_printf(task->arena, "%s/%s", test->dir, kept.name);
 
     return disk_write_file(task, path, bytes_of(kept.text, kept.size));
 }
 
-static void copy_file(uint32_t from, uint32_t to, const char *name)
+static void keep_file(uint32_t from, const char *name)
 {
     uint64_t size;
     const uint8_t *data = sim_disk_peek(world.nodes[from].machine, name, &size);
     cr_assert(data != NULL && size < sizeof kept.text);
     memcpy(kept.text, data, size);
+    kept.text[size] = 0;
     kept.size = size;
+}
+
+static void plant(uint32_t to, const char *name)
+{
+    kept.name = name;
     sim_node_start(world.nodes[to].machine, &two_shards, plant_init, &world.nodes[to]);
     sim_run_until(world.sim, never, NULL, SECOND);
     sim_node_stop(world.nodes[to].machine);
@@ -405,10 +418,229 @@ Test(cluster, copied_store_is_refused_while_the_first_is_alive)
     join(2);
     join(3);
     await_alive(3);
-    copy_file(2, 4, "/data/CLUSTER");
+    keep_file(2, "/data/CLUSTER");
+    plant(4, "CLUSTER");
     refused(4, "is a copy");
     // The others go on.
     await_alive(3);
+    sim_destroy(world.sim);
+}
+
+// Three nodes with storage; `shelf`: a disk in no machine.
+static struct sim_node *three_with_storage(uint64_t seed)
+{
+    world_begin(seed);
+    world.nodes[2].with_kv = world.nodes[3].with_kv = world.nodes[4].with_kv = true;
+    init_first();
+    join(2);
+    join(3);
+    await_alive(3);
+    return sim_node_add(world.sim, NODES + 1);
+}
+
+static void go_down(uint32_t i)
+{
+    if (sim_node_running(world.nodes[i].machine) != NULL) sim_node_crash(world.nodes[i].machine);
+    world.nodes[i].started = false;
+    sim_run_until(world.sim, never, NULL, 2500 * MS);
+}
+
+Test(cluster, copied_store_is_refused_also_while_the_first_is_down)
+{
+    for (uint64_t seed = 51; seed <= 53; seed++) {
+        struct sim_node *shelf = three_with_storage(seed);
+        go_down(2);
+        sim_disk_copy(world.nodes[2].machine, shelf);
+        start(2);
+        await_start(2);
+        go_down(2);
+        // Elsewhere, and in the place of the first.
+        sim_disk_copy(shelf, world.nodes[4].machine);
+        refused(4, "is a copy or an old state of the store of node 2");
+        sim_disk_copy(world.nodes[2].machine, world.nodes[4].machine);
+        sim_disk_copy(shelf, world.nodes[2].machine);
+        refused(2, "is a copy or an old state of the store of node 2");
+        await_alive(2);
+        // What it ran with last is its store, wherever it is now; and then what it was copied from is not.
+        sim_disk_copy(world.nodes[4].machine, shelf);
+        start(4);
+        await_start(4);
+        cr_assert(world.nodes[4].id == 2 && world.nodes[4].how == CLUSTER_RESTARTED);
+        await_alive(3);
+        go_down(4);
+        sim_disk_copy(shelf, world.nodes[2].machine);
+        refused(2, "is a copy or an old state of the store of node 2");
+        sim_destroy(world.sim);
+    }
+}
+
+// Nobody can be asked before there is a majority: then the first renewal decides.
+Test(cluster, copied_store_is_refused_when_all_nodes_start_at_once)
+{
+    for (uint64_t seed = 54; seed <= 56; seed++) {
+        struct sim_node *shelf = three_with_storage(seed);
+        sim_run_until(world.sim, never, NULL, 20 * SECOND); // All slices have copies on all nodes.
+        go_down(3);
+        sim_disk_copy(world.nodes[3].machine, shelf);
+        start(3);
+        await_start(3);
+        for (uint32_t i = 1; i <= 3; i++)
+            go_down(i);
+        sim_disk_copy(shelf, world.nodes[3].machine);
+        start(1);
+        start(2);
+        refused(3, "is a copy or an old state of the store of node 3");
+        await_start(1);
+        await_start(2);
+        sim_destroy(world.sim);
+    }
+}
+
+// A state of node 1 from before it let others in: it takes itself for the whole cluster.
+Test(cluster, store_from_before_there_were_others_is_refused)
+{
+    world_begin(57);
+    init_first();
+    struct sim_node *shelf = sim_node_add(world.sim, NODES + 1);
+    go_down(1);
+    sim_disk_copy(world.nodes[1].machine, shelf);
+    start(1);
+    await_start(1);
+    join(2);
+    await_alive(2);
+    go_down(1);
+    sim_disk_copy(shelf, world.nodes[1].machine);
+    start(1);
+    sim_run_until(world.sim, never, NULL, 10 * SECOND);
+    cr_assert(sim_node_running(world.nodes[1].machine) == NULL, "it goes on");
+    sim_destroy(world.sim);
+}
+
+// Between any two of the steps by which a store gets a new incarnation.
+Test(cluster, node_is_taken_in_again_whenever_its_start_is_cut_short)
+{
+    three_with_storage(58);
+    bool whole = false;
+    for (uint32_t count = 1; !whole; count++) {
+        go_down(2);
+        sim_disk_crash_at(world.nodes[2].machine, count);
+        start(2);
+        whole = sim_run_until(world.sim, is_started, &world.nodes[2], 10 * SECOND);
+        sim_disk_crash_at(world.nodes[2].machine, 0);
+        if (whole) break;
+        start(2);
+        await_start(2);
+    }
+    for (uint32_t i = 0; i < 20; i++) {
+        go_down(2);
+        start(2);
+        sim_run_until(world.sim, is_started, &world.nodes[2], 1500 * MS + i * 50 * MS);
+        go_down(2);
+        start(2);
+        await_start(2);
+    }
+    sim_destroy(world.sim);
+}
+
+// --- stores of earlier releases, which have no incarnation -------------------------------------------
+
+#define INCARNATION_BYTES 24u // In records, and in tables.
+
+static struct status records_made_plain(struct task *task, void *arg)
+{
+    struct kv_txn *txn;
+    struct kv_txn_options options = {.tenant = 0};
+    struct kv_read read = {.lock = KV_LOCK_UPDATE};
+    struct bytes value;
+    struct status st = kv_txn_begin(task, &options, &txn);
+    if (failed(st)) return st;
+    for (uint8_t id = 1; id <= 3; id++) {
+        const uint8_t key[] = {0x01, 'N', 0, 0, 0, id};
+        TRY(kv_get(task, txn, &read, bytes_of(key, sizeof key), task->arena, &value));
+        size_t size = value.size - INCARNATION_BYTES;
+        uint8_t *plain = arena_alloc(task->arena, size);
+        memcpy(plain, value.data, size);
+        plain[0] = 1; // The format.
+        TRY(kv_put(task, txn, bytes_of(key, sizeof key), bytes_of(plain, size)));
+    }
+    struct hlc_timestamp ts;
+    TRY(kv_txn_commit(task, txn, &ts));
+    *(bool *)arg = true;
+out:
+    return st;
+}
+
+static bool is_true(void *arg)
+{
+    return *(bool *)arg;
+}
+
+static void identity_made_plain(uint32_t i)
+{
+    keep_file(i, "/data/CLUSTER");
+    char *line = strstr(kept.text, "incarnation ");
+    cr_assert_not_null(line);
+    kept.size = (uint64_t)(line - kept.text);
+    plant(i, "CLUSTER");
+}
+
+// Takes the incarnation out of each entry.
+static void peers_made_plain(uint32_t i)
+{
+    static char plain[sizeof kept.text];
+    size_t head = strlen("isopod peers 1\n") + 4, size = head;
+    keep_file(i, "/data/PEERS");
+    struct codec_reader in = codec_read(bytes_of(kept.text + head, kept.size - head));
+    uint32_t count = codec_get_u32(&in);
+    codec_store((uint8_t *)plain + size, count, 4);
+    size += 4;
+    for (uint32_t n = 0; n < count; n++) {
+        const uint8_t *first = codec_take(&in, 4 + 4 + 16);
+        memcpy(plain + size, first, 24);
+        size += 24;
+        const uint8_t *rest = codec_take(&in, INCARNATION_BYTES) + INCARNATION_BYTES;
+        for (uint32_t text = 0; text < 6; text++)
+            (void)codec_get_bytes(&in);
+        const uint8_t *end = codec_take(&in, 6 * 8 + 3 * 4 + 2 + 2 * 4) + 6 * 8 + 3 * 4 + 2 + 2 * 4;
+        memcpy(plain + size, rest, (size_t)(end - rest));
+        size += (size_t)(end - rest);
+    }
+    memcpy(plain + size, in.at, (size_t)(in.end - in.at)); // The slices.
+    size += (size_t)(in.end - in.at);
+    memcpy(plain, "isopod peers 1\n", head - 4);
+    codec_store((uint8_t *)plain + head - 4, crypto_crc32c(0, plain + head, size - head), 4);
+    memcpy(kept.text, plain, size);
+    kept.size = size;
+    plant(i, "PEERS");
+}
+
+Test(cluster, stores_of_an_earlier_release_are_taken_in_once)
+{
+    three_with_storage(59);
+    sim_run_until(world.sim, never, NULL, 5 * SECOND); // The tables are saved.
+    bool done = false;
+    const struct task_options task = {.fn = records_made_plain, .arg = &done, .kind = "test"};
+    sim_task_start(world.nodes[1].machine, 0, &task);
+    cr_assert(sim_run_until(world.sim, is_true, &done, 10 * SECOND));
+    for (uint32_t i = 1; i <= 3; i++)
+        sim_node_crash(world.nodes[i].machine);
+    for (uint32_t i = 1; i <= 3; i++) {
+        identity_made_plain(i);
+        peers_made_plain(i);
+        // It finds the others by what is saved.
+        world.nodes[i].join[0] = world.nodes[4].address;
+        world.nodes[i].join[1] = NULL;
+        start(i);
+    }
+    for (uint32_t i = 1; i <= 3; i++)
+        await_start(i);
+    await_alive(3);
+    go_down(2);
+    start(2);
+    await_start(2);
+    go_down(2);
+    identity_made_plain(2);
+    refused(2, "is a copy or an old state of the store of node 2");
     sim_destroy(world.sim);
 }
 
