@@ -42,9 +42,9 @@ static bool is_suppressed(struct status st)
     return false;
 }
 
-// args: target, path[, vars[, silent]]. *suppressed: there was an error that is not told, or (with a failure) one
-// of a lax path. `items` has what was found before it.
-static struct status run(struct function_call *call, const struct datum *args, bool silent,
+// args: target, path[, vars[, silent]]. `any`: only whether there is an item is asked. *suppressed: there was an error
+// that is not told.
+static struct status run(struct function_call *call, const struct datum *args, bool silent, bool any,
     struct jsonpath_items *items, bool *suppressed)
 {
     struct status st;
@@ -61,12 +61,11 @@ static struct status run(struct function_call *call, const struct datum *args, b
     }
     if (call->arg_count > 3) silent = args[3].boolean;
     TRY(path_of(call, args[1], &path));
-    st = jsonpath_run(call, path, datum_as_bytes(args[0]), vars, items);
+    st = jsonpath_run(call, path, datum_as_bytes(args[0]), vars, any, items);
     if (failed(st) && silent && is_suppressed(st)) {
         *suppressed = true;
         return STATUS_OK;
     }
-    if (failed(st)) *suppressed = !path->strict && is_suppressed(st);
 
 out:
     return st;
@@ -77,13 +76,7 @@ static struct status exists(
 {
     struct jsonpath_items items = {0};
     bool suppressed;
-    struct status st = run(call, args, silent, &items, &suppressed);
-    const struct kept *kept = call->state;
-    // A lax path need not be followed further than to the first item.
-    if (suppressed && items.count > 0 && !kept->path.strict) {
-        *result = datum_bool(true);
-        return STATUS_OK;
-    }
+    struct status st = run(call, args, silent, true, &items, &suppressed);
     *result = suppressed ? DATUM_NULL : datum_bool(items.count > 0);
     return st;
 }
@@ -94,7 +87,7 @@ static struct status match(
     struct status st;
     struct jsonpath_items items;
     bool suppressed;
-    TRY(run(call, args, silent, &items, &suppressed));
+    TRY(run(call, args, silent, false, &items, &suppressed));
     *result = DATUM_NULL;
     if (items.count == 1) {
         enum json_kind kind = json_open(items.items[0]).kind;
@@ -137,7 +130,7 @@ BODY(query_array)
     bool suppressed;
     struct json_builder builder;
     struct buffer out;
-    TRY(run(call, args, false, &items, &suppressed));
+    TRY(run(call, args, false, false, &items, &suppressed));
     json_builder_init(&builder, call->arena, false);
     builder.task = call->task;
     for (uint32_t i = 0; i < items.count; i++)
@@ -156,7 +149,7 @@ BODY(query_first)
     struct status st;
     struct jsonpath_items items;
     bool suppressed;
-    TRY(run(call, args, false, &items, &suppressed));
+    TRY(run(call, args, false, false, &items, &suppressed));
     *result = items.count == 0 ? DATUM_NULL : datum_bytes(items.items[0]);
 
 out:
@@ -173,7 +166,7 @@ static struct status query_start(
 {
     struct query_state *query = state;
     bool suppressed;
-    return run(call, args, false, &query->items, &suppressed);
+    return run(call, args, false, false, &query->items, &suppressed);
 }
 
 static struct status query_next(

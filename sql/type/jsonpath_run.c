@@ -29,6 +29,7 @@ struct run {
 };
 
 static struct status eval(struct run *run, struct jsonpath_node *node, bool unwrap, struct jsonpath_items *out);
+static struct status eval_any(struct run *run, struct jsonpath_node *node, struct jsonpath_items *out);
 
 static struct status add(struct run *run, struct jsonpath_items *items, struct bytes item)
 {
@@ -235,7 +236,7 @@ static struct status predicate(struct run *run, struct jsonpath_node *node, enum
         *truth = truth_of(*truth == UNKNOWN_);
         break;
     case PATH_EXISTS:
-        st = eval(run, node->left, false, &items);
+        st = eval_any(run, node->left, &items);
         if (failed(st)) {
             *truth = UNKNOWN_;
             return is_hard(st) ? st : STATUS_OK;
@@ -594,17 +595,19 @@ out:
     return st;
 }
 
-static struct status sign(struct run *run, struct jsonpath_node *node, struct jsonpath_items *out)
+// `any`: what is no number is passed over. On failure `out` has what was before it.
+static struct status sign(struct run *run, struct jsonpath_node *node, bool any, struct jsonpath_items *out)
 {
     struct status st;
     struct jsonpath_items items = {0};
     TRY(eval(run, node->left, true, &items));
     for (uint32_t i = 0; i < items.count; i++) {
-        if (kind_of(items.items[i]) != JSON_NUMBER)
+        struct bytes item = items.items[i];
+        if (kind_of(item) != JSON_NUMBER && any) continue;
+        if (kind_of(item) != JSON_NUMBER)
             return status_format(run->arena, E_NUMBER_MISSING,
                 "operand of unary jsonpath operator %s is not a numeric value",
                 node->kind == PATH_MINUS ? "-" : "+");
-        struct bytes item = items.items[i];
         if (node->kind == PATH_MINUS)
             item = number_item(run, numeric_negate(run->arena, number_of(item)));
         TRY(add(run, out, item));
@@ -628,7 +631,7 @@ static struct status variable(
 }
 
 static struct status first_items(
-    struct run *run, struct jsonpath_node *node, struct jsonpath_items *out)
+    struct run *run, struct jsonpath_node *node, bool any, struct jsonpath_items *out)
 {
     struct status st;
     enum truth truth;
@@ -652,7 +655,7 @@ static struct status first_items(
             return status_make(E_SYNTAX_ERROR, "LAST is allowed only in array subscripts");
         return add(run, out, number_item(run, numeric_from_int(run->arena, run->last - 1)));
     case PATH_PLUS:
-    case PATH_MINUS: return sign(run, node, out);
+    case PATH_MINUS: return sign(run, node, any, out);
     default: return arithmetic(run, node, out);
     }
 
@@ -660,14 +663,14 @@ out:
     return st;
 }
 
-// On failure `out` has what was found before, as if the items had been followed one by one.
-static struct status eval(
-    struct run *run, struct jsonpath_node *node, bool unwrap, struct jsonpath_items *out)
+// On failure `out` has what was found before, as if the items had been followed one by one. `any`: whether there is one.
+static struct status follow(
+    struct run *run, struct jsonpath_node *node, bool unwrap, bool any, struct jsonpath_items *out)
 {
-    struct status st, first = STATUS_OK;
+    struct status st, first;
     struct jsonpath_items now = {0};
     TRY(function_work(run->call, ITEM_WORK));
-    TRY(first_items(run, node, &now));
+    first = first_items(run, node, any && node->next == NULL, &now);
     for (const struct jsonpath_node *step = node->next; step != NULL; step = step->next) {
         struct jsonpath_items next = {0};
         for (uint32_t i = 0; i < now.count; i++) {
@@ -685,8 +688,21 @@ out:
     return st;
 }
 
+static struct status eval(
+    struct run *run, struct jsonpath_node *node, bool unwrap, struct jsonpath_items *out)
+{
+    return follow(run, node, unwrap, false, out);
+}
+
+// Whether there is an item. A lax path is followed to the first one only, a strict one to its end.
+static struct status eval_any(struct run *run, struct jsonpath_node *node, struct jsonpath_items *out)
+{
+    struct status st = follow(run, node, false, !run->strict, out);
+    return failed(st) && !is_hard(st) && !run->strict && out->count > 0 ? STATUS_OK : st;
+}
+
 struct status jsonpath_run(struct function_call *call, const struct jsonpath *path,
-    struct bytes root, struct bytes vars, struct jsonpath_items *items)
+    struct bytes root, struct bytes vars, bool any, struct jsonpath_items *items)
 {
     struct run run = {.call = call,
         .arena = call->arena,
@@ -696,5 +712,5 @@ struct status jsonpath_run(struct function_call *call, const struct jsonpath *pa
         .vars = vars,
         .last = -1};
     *items = (struct jsonpath_items){0};
-    return eval(&run, path->root, false, items);
+    return any ? eval_any(&run, path->root, items) : eval(&run, path->root, false, items);
 }
