@@ -328,9 +328,16 @@ struct pairs {
     double count, sum_x, squares_x, sum_y, squares_y, products;
 };
 
+// Whether a sum that is infinite should not be: nothing that went into it was.
+static bool overflows(double sum, double before, double added)
+{
+    return isinf(sum) && !isinf(before) && !isinf(added);
+}
+
 STEP(pairs_step)
 {
     struct pairs *state = state_;
+    const struct pairs before = *state;
     double y = args[0].real, x = args[1].real;
     (void)call;
     state->count++;
@@ -338,35 +345,65 @@ STEP(pairs_step)
     state->sum_y += y;
     if (state->count > 1) {
         double dx = x * state->count - state->sum_x, dy = y * state->count - state->sum_y;
-        double scale = 1.0 / (state->count * (state->count - 1));
+        double scale = 1.0 / (state->count * before.count);
         state->squares_x += dx * dx * scale;
         state->squares_y += dy * dy * scale;
         state->products += dx * dy * scale;
+        const bool finite_x = !isinf(before.sum_x) && !isinf(x), finite_y = !isinf(before.sum_y) && !isinf(y);
+        if (((isinf(state->sum_x) || isinf(state->squares_x)) && finite_x) ||
+            ((isinf(state->sum_y) || isinf(state->squares_y)) && finite_y) ||
+            (isinf(state->products) && finite_x && finite_y))
+            return number_overflow();
+        if (isinf(state->squares_x)) state->squares_x = (double)NAN;
+        if (isinf(state->squares_y)) state->squares_y = (double)NAN;
+        if (isinf(state->products)) state->products = (double)NAN;
+    } else {
+        if (isinf(x) || isnan(x)) state->squares_x = state->products = (double)NAN;
+        if (isinf(y) || isnan(y)) state->squares_y = state->products = (double)NAN;
     }
-    if (isinf(x) || isnan(x)) state->squares_x = state->products = (double)NAN;
-    if (isinf(y) || isnan(y)) state->squares_y = state->products = (double)NAN;
     return STATUS_OK;
 }
 
 MERGE(pairs_merge)
 {
     struct pairs *state = state_;
-    const struct pairs *other = other_;
+    const struct pairs *other = other_, before = *state;
     (void)call;
     if (other->count == 0) return STATUS_OK;
     if (state->count == 0) {
         *state = *other;
         return STATUS_OK;
     }
-    double count = state->count + other->count, weight = state->count * other->count / count;
+    double count = state->count + other->count;
     double dx = state->sum_x / state->count - other->sum_x / other->count;
     double dy = state->sum_y / state->count - other->sum_y / other->count;
-    state->squares_x += other->squares_x + weight * dx * dx;
-    state->squares_y += other->squares_y + weight * dy * dy;
-    state->products += other->products + weight * dx * dy;
+    state->squares_x += other->squares_x + before.count * other->count * dx * dx / count;
+    state->squares_y += other->squares_y + before.count * other->count * dy * dy / count;
+    state->products += other->products + before.count * other->count * dx * dy / count;
     state->sum_x += other->sum_x;
     state->sum_y += other->sum_y;
     state->count = count;
+    if (overflows(state->sum_x, before.sum_x, other->sum_x) || overflows(state->sum_y, before.sum_y, other->sum_y) ||
+        overflows(state->squares_x, before.squares_x, other->squares_x) ||
+        overflows(state->squares_y, before.squares_y, other->squares_y) ||
+        overflows(state->products, before.products, other->products))
+        return number_overflow();
+    return STATUS_OK;
+}
+
+// Of regr_count, which adds nothing up.
+STEP(pairs_tally)
+{
+    (void)call;
+    (void)args;
+    ((struct pairs *)state_)->count++;
+    return STATUS_OK;
+}
+
+MERGE(pairs_tally_merge)
+{
+    (void)call;
+    ((struct pairs *)state_)->count += ((const struct pairs *)other_)->count;
     return STATUS_OK;
 }
 
@@ -422,7 +459,7 @@ SPREAD(var_samp)
 SPREAD(stddev_pop)
 SPREAD(stddev_samp)
 #define PAIRS(name) OPS(ops_##name, struct pairs, pairs_step, pairs_merge, pairs_##name)
-PAIRS(count)
+OPS(ops_count, struct pairs, pairs_tally, pairs_tally_merge, pairs_count)
 PAIRS(sxx)
 PAIRS(syy)
 PAIRS(sxy)
