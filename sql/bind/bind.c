@@ -349,7 +349,8 @@ struct status bind_coerce(struct binder *binder, struct scalar **scalar, struct 
     bool is_explicit = context == CAST_EXPLICIT;
     const struct scalar *before = *scalar;
     if (done != NULL) *done = true;
-    if ((*scalar)->kind == SCALAR_ROW && type_is_composite(type.oid))
+    bool spelled = (*scalar)->kind == SCALAR_ROW && (*scalar)->type.oid == TYPE_RECORD;
+    if (spelled && type_is_composite(type.oid))
         return bind_row_as_composite(binder, scalar, type.oid, context);
     TRY(bind_row_value(binder, scalar));
     if (type.oid == TYPE_ANY || type.oid == TYPE_UNKNOWN) return st;

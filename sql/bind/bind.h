@@ -32,6 +32,7 @@ struct relation {
     uint32_t privileges;             // Bits that the statement needs.
     uint32_t *used;                  // Per column: what it is used for, of SELECT, INSERT and UPDATE.
     const char *view_owner;          // NULL: checked as the session's user.
+    bool whole;                      // Of a table or view: its rows may be meant as a whole, as values of its type.
     bool expanded;                   // Views: dependencies loaded.
     bool written;                    // Foreign keys loaded.
     bool read;                       // Its rows are.
@@ -119,6 +120,7 @@ struct range { // A table reference that columns can be qualified with.
     uint32_t relation_id; // Of a table, view or sequence; else 0.
     bool aliased;         // Its columns, or the first of them, have other names here.
     bool scalar; // A function of one value: as a whole row it is that value.
+    type_oid row_type; // Of a function's rows when they are values of a composite type; else 0.
     bool itself; // Of a recursive query's recursive term: that query.
     bool using_alias; // JOIN ... USING (...) AS: its columns are other ranges', or of those of a full join computed.
     bool target;  // What INSERT, UPDATE or DELETE writes: as it is before or, in RETURNING, after.
@@ -297,6 +299,9 @@ CHECKED struct status bind_call(struct binder *binder, const char *name, struct 
 // bind_operator.c: `a` may be NULL, then it is `b`.
 struct scalar *bind_logic_node(
     struct binder *binder, enum scalar_kind kind, struct scalar *a, struct scalar *b);
+// Whether two rows are compared item by item: both are written as rows, or both are whole rows with columns alike, of which
+// only equality is. Otherwise they are compared as values, with NULLs the greatest.
+bool bind_rows_by_item(const struct scalar *left, const struct scalar *right);
 CHECKED struct status bind_same_items(
     struct binder *binder, struct scalar *left, struct scalar *right, uint32_t position);
 // bind_subscript.c, bind_sublink.c. The bounds of several subscripts, as int4[].
@@ -308,8 +313,14 @@ CHECKED struct status bind_sublink(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
 // scalar_equal, and queries that are written alike in one scope are equal, too.
 bool bind_equal(const struct scalar *a, const struct scalar *b);
+// The same, and what may differ each time that it is computed is equal when it is written alike: in GROUP BY it is computed
+// once.
+bool bind_written_alike(const struct scalar *a, const struct scalar *b);
 CHECKED struct status bind_function(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
+// A call whose only argument is bound already; *out NULL: there is no such function.
+CHECKED struct status bind_function_of(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar *arg, struct scalar **out);
 CHECKED struct status bind_coerce_args(struct binder *binder, struct scalar **args, uint32_t count,
     const struct function_match *match);
 // The call that `match` says, of arguments of its types, computed at once where it can be.
@@ -398,7 +409,8 @@ CHECKED struct status bind_targets(struct binder *binder, struct scope *scope,
 CHECKED struct status bind_order_limit(struct binder *binder, struct scope *scope,
     const struct sort_list *order_by, const struct expr *limit, const struct expr *offset,
     bool with_ties, struct query *query);
-// bind_row.c: rows as values of type record (where *scalar is a SCALAR_ROW), whole rows of tables, fields.
+// bind_row.c: rows as values (where *scalar is a SCALAR_ROW) of the type that they have: record, or of a whole row that of
+// its table. Whole rows of tables, fields.
 CHECKED struct status bind_row_value(struct binder *binder, struct scalar **scalar);
 // The call that makes the record, as far as its fields are known; else NULL.
 const struct scalar *bind_row_maker(const struct binder *binder, const struct scalar *record);
@@ -431,6 +443,17 @@ CHECKED struct status bind_field_star(struct binder *binder, struct scope *scope
     const struct expr *expr, struct range_column **columns, uint32_t *count, type_oid *oid);
 CHECKED struct status bind_qualified_range(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct range **range);
+
+// The row's field, NULL when it has none; `expr` is noted as naming it.
+struct scalar *bind_field_named(
+    struct binder *binder, struct scalar *row, const char *name, const struct expr *expr);
+// bind_notation.c: *out NULL when it is not that either. `row` is what `value` was bound from.
+CHECKED struct status bind_field_as_call(struct binder *binder, struct scope *scope, const struct expr *expr,
+    struct expr *row, const char *name, struct scalar *value, struct scalar **out);
+CHECKED struct status bind_column_as_call(struct binder *binder, struct scope *scope, const struct expr *expr,
+    const struct range *range, struct scalar **out);
+CHECKED struct status bind_call_as_field(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar *value, struct scalar **out);
 
 // bind_composite.c: a field of a value; the value as a SCALAR_ROW of its fields; a SCALAR_ROW as a value of the type.
 struct scalar *bind_composite_item(struct binder *binder, struct scalar *value, uint32_t slot,

@@ -262,6 +262,8 @@ struct status bind_column(
             TRY(system_column(binder, scope, range, expr, out));
             if (*out != NULL) return st;
         }
+        if (column == NULL) TRY(bind_column_as_call(binder, scope, expr, range, out));
+        if (column == NULL && *out != NULL) return st;
         if (column == NULL)
             return no_such_column(binder, scope, range, name, expr->position);
         bind_note_column(binder, scope, NULL, range, expr, column);

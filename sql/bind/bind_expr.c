@@ -196,8 +196,16 @@ static bool mixes_times(const type_oid *types, uint32_t count)
     return mixes;
 }
 
+// Records may have nothing in common, which their operator tells.
+static bool mixes_records(const struct scalar *left, const struct scalar *right)
+{
+    if (scalar_is_unknown(left) || scalar_is_unknown(right)) return false;
+    bool row = type_is_composite(left->type.oid) && type_is_composite(right->type.oid);
+    return left->type.oid == TYPE_RECORD || right->type.oid == TYPE_RECORD || (row && left->type.oid != right->type.oid);
+}
+
 // a IS NOT DISTINCT FROM b: a = b is true, or both are NULL.
-static struct status distinct_times(struct binder *binder, struct scalar *left, struct scalar *right,
+static struct status distinct_by_operator(struct binder *binder, struct scalar *left, struct scalar *right,
     const struct expr *expr, struct scalar **out)
 {
     struct status st = STATUS_OK;
@@ -220,7 +228,8 @@ static struct status distinct_items(struct binder *binder, struct scalar *left,
     type_oid types[2] = {left->type.oid, right->type.oid};
     bool twice = !scalar_is_volatile(left) && !scalar_is_volatile(right) && !scalar_has_subquery(left) &&
                  !scalar_has_subquery(right);
-    if (mixes_times(types, 2) && twice && !binder->verbatim) return distinct_times(binder, left, right, expr, out);
+    bool by_operator = mixes_times(types, 2) || mixes_records(left, right);
+    if (by_operator && twice && !binder->verbatim) return distinct_by_operator(binder, left, right, expr, out);
     // It is a matter of the types' operator: without one they cannot be told apart. NULL is told without it.
     struct function_match match;
     if (!scalar_is_null_const(left) && !scalar_is_null_const(right)) {
@@ -251,8 +260,11 @@ static struct status bind_distinct(
     struct scalar *args[2];
     TRY(bind_expr(binder, scope, expr->distinct.left, &args[0]));
     TRY(bind_expr(binder, scope, expr->distinct.right, &args[1]));
-    if (args[0]->kind != SCALAR_ROW || args[1]->kind != SCALAR_ROW)
+    if (!bind_rows_by_item(args[0], args[1])) {
+        TRY(bind_row_value(binder, &args[0]));
+        TRY(bind_row_value(binder, &args[1]));
         return distinct_items(binder, args[0], args[1], expr, out);
+    }
     TRY(bind_same_items(binder, args[0], args[1], expr->position));
     bool negated = expr->distinct.negated;
     *out = NULL;
@@ -399,7 +411,7 @@ static struct status bind_any_all(
         binder->arena, SCALAR_ANY_ARRAY, TYPE_OF(TYPE_BOOL), expr->position, 2);
     if (scalar_is_unknown(left))
         TRY(bind_coerce(binder, &left, TYPE_OF(info->element), CAST_IMPLICIT, NULL));
-    if (left->kind == SCALAR_ROW && info->element == TYPE_RECORD) TRY(bind_row_value(binder, &left));
+    TRY(bind_row_value(binder, &left));
     struct type element_type = TYPE_OF(info->element);
     element_type.collation = array->type.collation;
     var_id element = bind_new_var(binder, "element", NULL, element_type);

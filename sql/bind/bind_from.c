@@ -534,6 +534,9 @@ static struct status bind_function_item(struct binder *binder, struct scope *sco
     function->function.alias = name;
     range->unlockable = "a function";
     range->scalar = column_count == 1 && project->project.count == 0 && fields == NULL;
+    const struct rel_call *first = &function->function.calls[0];
+    if (call_count == 1 && !item->function.ordinality && first->var_count == 1 && type_is_composite(first->types[0].oid))
+        range->row_type = first->types[0].oid;
     TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
     add_range(binder, names, range);
     *rel = project->project.count > 0 ? project : function;

@@ -522,8 +522,19 @@ static bool may_be_aggregate(const struct function_expr *call)
     return any;
 }
 
-struct status bind_function(
-    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+static struct status bind_one_arg(
+    struct binder *binder, struct scalar *arg, struct scalar ***args, struct type **types)
+{
+    *args = ARENA_ARRAY(binder->arena, struct scalar *, 1);
+    *types = ARENA_ARRAY(binder->arena, struct type, 1);
+    (*args)[0] = arg;
+    (*types)[0] = arg->type;
+    return STATUS_OK;
+}
+
+// `arg` NULL: the arguments are bound here.
+static struct status bind_any_function(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar *arg, struct scalar **out)
 {
     struct status st = STATUS_OK;
     const struct function_expr *call = expr->function;
@@ -531,6 +542,7 @@ struct status bind_function(
     struct type *types;
     struct function_match match;
     struct expr *full;
+    *out = NULL;
     TRY(name_args(binder, expr, &full));
     if (full != NULL) return bind_function(binder, scope, full, out);
     bool aggregate = scope->level != NULL && !scope->level->in_aggregate && call->over == NULL &&
@@ -546,7 +558,7 @@ struct status bind_function(
         scope->sets_allowed = false;
     }
     if (aggregate) scope->level->in_aggregate = true;
-    st = bind_args(binder, scope, call, &args, &types);
+    st = arg != NULL ? bind_one_arg(binder, arg, &args, &types) : bind_args(binder, scope, call, &args, &types);
     if (!failed(st) && call->within_group && !bind_is_hypothetical(call))
         st = bind_ordered_args(binder, scope, call, &args, &types, &count);
     if (aggregate) scope->level->in_aggregate = false;
@@ -563,6 +575,14 @@ struct status bind_function(
     }
     if (call->variadic) return bind_variadic(binder, expr, args, types, count, out);
     st = resolve(binder, expr, types, count, &match);
+    if (failed(st) && arg != NULL) // Told as a column that is not there.
+        return status_is(st, E_UNDEFINED_FUNCTION) || status_is(st, E_AMBIGUOUS_FUNCTION) ? STATUS_OK : st;
+    if (status_is(st, E_UNDEFINED_FUNCTION) && count == 1) {
+        struct status undefined = st;
+        TRY(bind_call_as_field(binder, scope, expr, args[0], out));
+        if (*out != NULL) return st;
+        st = undefined;
+    }
     if (failed(st)) {
         bool done = false;
         struct status cast_status = bind_type_call(binder, expr, args, out, &done);
@@ -585,4 +605,16 @@ struct status bind_function(
 
 out:
     return st;
+}
+
+struct status bind_function(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
+{
+    return bind_any_function(binder, scope, expr, NULL, out);
+}
+
+struct status bind_function_of(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar *arg, struct scalar **out)
+{
+    return bind_any_function(binder, scope, expr, arg, out);
 }

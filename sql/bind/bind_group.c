@@ -90,7 +90,7 @@ static struct status bind_group_item(
             "could not identify an equality operator for type %s",
             bind_type_text(binder, scalar->type));
     for (*group = 0; *group < build->groups.count; (*group)++)
-        if (bind_equal(build->groups.items[*group].scalar, scalar)) return st;
+        if (bind_written_alike(build->groups.items[*group].scalar, scalar)) return st;
     rel_item_add(binder->arena, &build->groups, VAR_NONE, scalar);
 
 out:
@@ -268,7 +268,7 @@ static struct status grouping_values(struct binder *binder, const struct select_
     for (uint32_t a = 0; a < grouping->arg_count; a++) {
         uint32_t group = 0;
         while (group < build->groups.count &&
-               !bind_equal(build->groups.items[group].scalar, grouping->args[a]))
+               !bind_written_alike(build->groups.items[group].scalar, grouping->args[a]))
             group++;
         if (group == build->groups.count)
             return bind_error(binder, grouping->args[a]->position, E_GROUPING_ERROR,
@@ -376,7 +376,7 @@ static struct status group_replace(
     struct status st = STATUS_OK;
     struct scalar *node = *scalar;
     for (uint32_t i = 0; i < build->groups.count; i++) {
-        if (!bind_equal(build->groups.items[i].scalar, node)) continue;
+        if (!bind_written_alike(build->groups.items[i].scalar, node)) continue;
         *scalar = scalar_var(
             binder->arena, build->groups.items[i].var, node->type, node->position);
         return st;

@@ -21,11 +21,18 @@ static bool is_missing(const struct relation *relation)
 }
 
 
+struct gathered {
+    const struct object_name *name;
+    const char *alias; // Or NULL.
+    bool written;      // Target of INSERT, UPDATE or DELETE.
+};
+
 struct gather {
     struct arena *arena;
-    const struct object_name **items;
-    bool *written; // Target of INSERT, UPDATE or DELETE.
+    struct gathered *items;
     uint32_t count, capacity;
+    const struct expr **columns; // References that may mean a whole row: t, t.*, t.c where t has no column c.
+    uint32_t column_count, column_capacity;
     const struct type_name **types; // Of casts: names that no built-in type has.
     uint32_t type_count;
     const struct statement *statement;
@@ -46,18 +53,27 @@ static void gather_type(struct gather *gather, const struct type_name *type)
 static void gather_select(struct gather *gather, const struct select *select);
 static void gather_statement(struct gather *gather, const struct statement *statement);
 
-static void gather_name(struct gather *gather, const struct object_name *name, bool written)
+static void gather_name(struct gather *gather, const struct object_name *name, const char *alias, bool written)
 {
     if (gather->count == gather->capacity) {
         uint32_t capacity = gather->capacity == 0 ? 8 : gather->capacity * 2;
         gather->items = arena_grow(gather->arena, gather->items,
             gather->capacity * sizeof *gather->items, capacity * sizeof *gather->items);
-        gather->written = arena_grow(gather->arena, gather->written,
-            gather->capacity * sizeof(bool), capacity * sizeof(bool));
         gather->capacity = capacity;
     }
-    gather->items[gather->count] = name;
-    gather->written[gather->count++] = written;
+    gather->items[gather->count++] = (struct gathered){name, alias, written};
+}
+
+static void gather_column(struct gather *gather, const struct expr *expr)
+{
+    if (expr->column.count == 0) return;
+    if (gather->column_count == gather->column_capacity) {
+        uint32_t capacity = gather->column_capacity == 0 ? 16 : gather->column_capacity * 2;
+        gather->columns = arena_grow(gather->arena, gather->columns,
+            gather->column_capacity * sizeof *gather->columns, capacity * sizeof *gather->columns);
+        gather->column_capacity = capacity;
+    }
+    gather->columns[gather->column_count++] = expr;
 }
 
 static void gather_expr(struct gather *gather, const struct expr *expr);
@@ -94,6 +110,7 @@ static void gather_expr(struct gather *gather, const struct expr *expr)
 {
     if (expr == NULL) return;
     switch (expr->kind) {
+    case EXPR_COLUMN: gather_column(gather, expr); break;
     case EXPR_OPERATOR:
         gather_expr(gather, expr->op.left);
         gather_expr(gather, expr->op.right);
@@ -165,7 +182,7 @@ static void gather_expr(struct gather *gather, const struct expr *expr)
 static void gather_from(struct gather *gather, const struct from_item *item)
 {
     switch (item->kind) {
-    case FROM_TABLE: gather_name(gather, &item->table.name, false); break;
+    case FROM_TABLE: gather_name(gather, &item->table.name, item->alias, false); break;
     case FROM_SUBQUERY: gather_select(gather, item->query); break;
     case FROM_FUNCTION: gather_list(gather, &item->function.calls); break;
     case FROM_JOIN:
@@ -179,7 +196,11 @@ static void gather_from(struct gather *gather, const struct from_item *item)
 
 static void gather_targets(struct gather *gather, const struct target_list *targets)
 {
-    for (uint32_t i = 0; i < targets->count; i++) gather_expr(gather, targets->items[i].expr);
+    for (uint32_t i = 0; i < targets->count; i++) {
+        const struct expr *expr = targets->items[i].expr;
+        bool star = expr != NULL && expr->kind == EXPR_COLUMN && expr->column.star; // Its columns, one by one.
+        if (!star) gather_expr(gather, expr);
+    }
 }
 
 static void gather_with(struct gather *gather, const struct with_clause *with)
@@ -227,7 +248,8 @@ static void gather_assignments(struct gather *gather, const struct assignment_li
 static void gather_insert(struct gather *gather, const struct insert *insert)
 {
     gather_with(gather, insert->with);
-    gather_name(gather, &insert->target.name, true);
+    gather_name(gather, &insert->target.name, insert->target.alias, true);
+    if (insert->conflict_assignments.count > 0) gather_name(gather, &insert->target.name, "excluded", true);
     gather_select(gather, insert->source);
     gather_assignments(gather, &insert->conflict_assignments);
     gather_expr(gather, insert->conflict_where);
@@ -241,7 +263,7 @@ static void gather_statement(struct gather *gather, const struct statement *stat
     case STATEMENT_INSERT: gather_insert(gather, statement->as.insert); break;
     case STATEMENT_UPDATE:
         gather_with(gather, statement->as.update->with);
-        gather_name(gather, &statement->as.update->target.name, true);
+        gather_name(gather, &statement->as.update->target.name, statement->as.update->target.alias, true);
         gather_assignments(gather, &statement->as.update->assignments);
         gather_from_list(gather, &statement->as.update->from);
         gather_expr(gather, statement->as.update->where);
@@ -250,7 +272,7 @@ static void gather_statement(struct gather *gather, const struct statement *stat
         break;
     case STATEMENT_DELETE:
         gather_with(gather, statement->as.delete_->with);
-        gather_name(gather, &statement->as.delete_->target.name, true);
+        gather_name(gather, &statement->as.delete_->target.name, statement->as.delete_->target.alias, true);
         gather_from_list(gather, &statement->as.delete_->from);
         gather_expr(gather, statement->as.delete_->where);
         gather_sort(gather, &statement->as.delete_->order_by);
@@ -494,6 +516,22 @@ out:
     return st;
 }
 
+// Whether a reference may mean a row of the table as a whole, under the name that it has in FROM. What else that name may
+// mean is not looked at: the type is known in vain then.
+static bool may_mean_row(const struct gather *gather, const struct gathered *item, const struct table_desc *table)
+{
+    const char *name = item->alias != NULL ? item->alias : table->name;
+    if (table->kind != RELATION_TABLE && table->kind != RELATION_VIEW) return false;
+    for (uint32_t i = 0; i < gather->column_count; i++) {
+        const struct expr *expr = gather->columns[i];
+        uint32_t count = expr->column.count;
+        const char *const *parts = expr->column.names;
+        if ((count == 1 || expr->column.star) && strcmp(parts[count - 1], name) == 0) return true;
+        if (count > 1 && strcmp(parts[count - 2], name) == 0 && table_column(table, parts[count - 1]) == NULL) return true;
+    }
+    return false;
+}
+
 static struct status fetch_names(struct task *task, struct session *session,
     struct bind_names *names, const struct gather *gather)
 {
@@ -501,7 +539,7 @@ static struct status fetch_names(struct task *task, struct session *session,
     for (uint32_t i = 0; i < gather->type_count; i++)
         TRY(fetch_row_type(task, session, names, gather->types[i]));
     for (uint32_t i = 0; i < gather->count; i++) {
-        const struct object_name *name = gather->items[i];
+        const struct object_name *name = gather->items[i].name;
         struct bytes key = name_key(names->arena, name);
         struct relation *relation = hashmap_get(&names->by_name, key);
         if (relation == NULL) {
@@ -518,7 +556,9 @@ static struct status fetch_names(struct task *task, struct session *session,
             }
             hashmap_put(&names->by_name, key, relation);
         }
-        if (!is_missing(relation)) relation->written |= gather->written[i];
+        if (is_missing(relation)) continue;
+        relation->written |= gather->items[i].written;
+        relation->whole |= may_mean_row(gather, &gather->items[i], relation->table);
     }
 
 out:
@@ -545,6 +585,10 @@ static struct status expand_view(struct task *task, struct session *session,
     // What is not a stored dependency (virtual tables) is looked up by name.
     struct gather gather = {.arena = names->arena, .select = relation->view};
     stack_call(gather_on_stack, &gather);
+    for (uint32_t i = 0; i < relation->depend_count; i++)
+        for (uint32_t k = 0; k < gather.count; k++)
+            if (strcmp(gather.items[k].name->name, relation->depends[i]->table->name) == 0)
+                relation->depends[i]->whole |= may_mean_row(&gather, &gather.items[k], relation->depends[i]->table);
     TRY(fetch_names(task, session, names, &gather));
 
 out:
@@ -731,8 +775,10 @@ static struct status load_types(
         const uint32_t *ids = COPY_ARRAY(names->arena, database->types, count);
         for (uint32_t i = 0; i < count; i++) TRY(add_type(task, session, names, ids[i]));
     }
-    for (uint32_t i = 0; i < names->count; i++)
+    for (uint32_t i = 0; i < names->count; i++) {
+        if (names->list[i]->whole) TRY(add_type(task, session, names, names->list[i]->table->id));
         TRY(add_column_types(task, session, names, names->list[i]->table));
+    }
     for (uint32_t i = 0; i < names->count; i++)
         use_column_types(names, names->list[i]->table);
 

@@ -74,9 +74,7 @@ static struct status bind_row_operator(struct binder *binder, const char *name, 
     struct status st = STATUS_OK;
     TRY(bind_same_items(binder, left, right, position));
     bool equal = strcmp(name, "=") == 0;
-    bool whole = left->row.names != NULL || right->row.names != NULL;
-    if (whole && (equal || strcmp(name, "<>") == 0))
-        return bind_whole_equal(binder, left, right, equal, out);
+    if (left->row.names != NULL) return bind_whole_equal(binder, left, right, equal, out);
     if (equal || strcmp(name, "<>") == 0) {
         *out = NULL;
         for (uint32_t i = 0; i < left->arg_count; i++) {
@@ -122,11 +120,16 @@ out:
     return st;
 }
 
-static bool holds_records(const struct scalar *scalar)
+bool bind_rows_by_item(const struct scalar *left, const struct scalar *right)
 {
-    type_oid type = scalar->type.oid;
-    if (scalar->kind == SCALAR_ROW) return false;
-    return type == TYPE_RECORD || type == type_array_of(TYPE_RECORD) || type_is_composite(type);
+    if (left->kind != SCALAR_ROW || right->kind != SCALAR_ROW) return false;
+    if (left->row.names == NULL && right->row.names == NULL) return true;
+    if (left->row.names == NULL || right->row.names == NULL || left->row.present != NULL || right->row.present != NULL ||
+        left->type.oid != right->type.oid || left->arg_count != right->arg_count)
+        return false;
+    for (uint32_t i = 0; i < left->arg_count; i++)
+        if (left->args[i]->type.oid != right->args[i]->type.oid || !type_is_ordered(left->args[i]->type.oid)) return false;
+    return true;
 }
 
 struct status bind_operator(struct binder *binder, const char *name, struct scalar *left,
@@ -136,17 +139,15 @@ struct status bind_operator(struct binder *binder, const char *name, struct scal
     struct scalar *args[2];
     struct type types[2];
     uint32_t count = left == NULL ? 1 : 2;
-    // A row beside a record, an array of records or a value of a composite type is a record.
-    if (left != NULL && left->kind == SCALAR_ROW && holds_records(right))
-        TRY(bind_row_value(binder, &left));
-    else if (left != NULL && right->kind == SCALAR_ROW && holds_records(left))
-        TRY(bind_row_value(binder, &right));
+    bool equality = strcmp(name, "=") == 0 || strcmp(name, "<>") == 0;
+    bool written = left != NULL && left->kind == SCALAR_ROW && left->row.names == NULL;
+    if (left != NULL && (equality || written) && bind_rows_by_item(left, right))
+        return bind_row_operator(binder, name, left, right, position, out);
+    // Otherwise a row is a value.
+    if (left != NULL) TRY(bind_row_value(binder, &left));
+    TRY(bind_row_value(binder, &right));
     args[0] = left == NULL ? right : left;
     args[1] = right;
-    if (right->kind == SCALAR_ROW || (left != NULL && left->kind == SCALAR_ROW)) {
-        if (left == NULL) return bind_unsupported(binder, position, "an operator on a row");
-        return bind_row_operator(binder, name, left, right, position, out);
-    }
     if (count == 2) TRY(bind_domain_operands(binder, name, &args[0], &args[1], position));
     for (uint32_t i = 0; i < count; i++) types[i] = args[i]->type;
     struct function_match match;

@@ -95,6 +95,11 @@ struct status bind_row_value(struct binder *binder, struct scalar **scalar)
     struct scalar *row = *scalar;
     struct buffer names;
     if (row->kind != SCALAR_ROW) return st;
+    if (row->type.oid != TYPE_RECORD) {
+        TRY(bind_row_as_composite(binder, scalar, row->type.oid, CAST_IMPLICIT));
+        (*scalar)->source = row->source;
+        return st;
+    }
     struct scalar *call = scalar_with_args(binder->arena, SCALAR_CALL, TYPE_OF(TYPE_RECORD),
         row->position, row->arg_count + 1);
     call->function = &row_function;
@@ -104,7 +109,8 @@ struct status bind_row_value(struct binder *binder, struct scalar **scalar)
         buffer_append_string(&names, field_name(binder, row, i));
         buffer_append_u8(&names, 0);
         call->args[i + 1] = row->args[i];
-        TRY(bind_resolve_unknown(binder, &call->args[i + 1]));
+        // A literal stays what it is, and a parameter open, until somebody says of what type the row is to be.
+        if (row->args[i]->kind != SCALAR_CONST && row->args[i]->kind != SCALAR_PARAM) TRY(bind_resolve_unknown(binder, &call->args[i + 1]));
     }
     call->args[0] = scalar_const(binder->arena, TYPE_OF(TYPE_BYTEA),
         datum_bytes(buffer_bytes(&names)), POSITION_NONE);
@@ -142,6 +148,27 @@ struct scalar *bind_present_column(struct binder *binder, const struct range *ra
     return NULL;
 }
 
+// Of rows of a table or view its type, as far as the shard knows it as the columns are now; else record.
+static type_oid type_of_rows(struct binder *binder, const struct range *range, const struct scalar *row)
+{
+    type_oid oid = range->row_type;
+    if (oid == 0) {
+        const struct bind_type *type = range->relation_id == 0 || binder->names == NULL
+            ? NULL
+            : bind_names_type_by_id(binder->names, range->relation_id);
+        if (type == NULL || (type->type->kind != RELATION_TABLE && type->type->kind != RELATION_VIEW)) return TYPE_RECORD;
+        oid = catalog_type_oid(type->type);
+    }
+    const struct user_type *user = type_is_composite(oid) ? type_user(oid) : NULL;
+    if (user == NULL || user->field_count != row->arg_count) return TYPE_RECORD;
+    for (uint32_t i = 0; i < row->arg_count; i++)
+        if (user->fields[i].type.oid != row->args[i]->type.oid ||
+            (!range->aliased && strcmp(user->fields[i].name, row->row.names[i]) != 0))
+            return TYPE_RECORD;
+    bind_names_use_type(binder->names, type_user_id(oid));
+    return oid;
+}
+
 struct scalar *bind_whole_row(
     struct binder *binder, const struct scope *scope, const struct range *range, uint32_t position)
 {
@@ -158,6 +185,7 @@ struct scalar *bind_whole_row(
     }
     row->arg_count = count;
     row->row.names = names;
+    row->type = TYPE_OF(type_of_rows(binder, range, row));
     bool joined = scope->names.ranges == NULL || scope->names.ranges->next != NULL;
     row->row.present = joined ? bind_present_column(binder, range) : NULL;
     return row;
@@ -167,12 +195,35 @@ static struct status not_composite(
     struct binder *binder, const struct expr *expr, const struct scalar *arg)
 {
     const char *name = expr->field.name == NULL ? "*" : expr->field.name;
+    const struct expr *from = expr->field.arg;
+    if (arg->kind == SCALAR_ROW && arg->row.names != NULL && from->kind == EXPR_COLUMN)
+        return bind_error(binder, expr->position, E_UNDEFINED_COLUMN, "column %s.%s does not exist",
+            from->column.names[from->column.count - 1], name);
+    if (arg->kind != SCALAR_ROW && type_is_composite(arg->type.oid))
+        return bind_error(binder, expr->position, E_UNDEFINED_COLUMN, "column \"%s\" not found in data type %s", name,
+            bind_type_text(binder, arg->type));
     if (arg->type.oid == TYPE_RECORD)
         return bind_error(binder, expr->position, E_UNDEFINED_COLUMN,
             "could not identify column \"%s\" in record data type", name);
     return bind_error(binder, expr->position, E_WRONG_OBJECT_TYPE,
         "column notation .%s applied to type %s, which is not a composite type", name,
         bind_type_text(binder, arg->type));
+}
+
+struct scalar *bind_field_named(
+    struct binder *binder, struct scalar *row, const char *name, const struct expr *expr)
+{
+    open_record(binder, &row);
+    if (row->kind != SCALAR_ROW && type_is_composite(row->type.oid)) {
+        uint32_t index;
+        struct type type;
+        if (!bind_composite_find(row->type.oid, name, &index, &type)) return NULL;
+        if (expr != NULL) bind_note_field(binder, row->type.oid, name, expr);
+        return bind_composite_item(binder, row, index, type, expr == NULL ? row->position : expr->position);
+    }
+    for (uint32_t i = 0; row->kind == SCALAR_ROW && i < row->arg_count; i++)
+        if (strcmp(field_name(binder, row, i), name) == 0) return row->args[i];
+    return NULL;
 }
 
 // (row).field
@@ -182,25 +233,11 @@ struct status bind_field(
     struct status st;
     struct scalar *row;
     TRY(bind_expr(binder, scope, expr->field.arg, &row));
-    open_record(binder, &row);
-    if (type_is_composite(row->type.oid) && expr->field.name != NULL) {
-        uint32_t index;
-        struct type type;
-        if (!bind_composite_find(row->type.oid, expr->field.name, &index, &type))
-            return bind_error(binder, expr->position, E_UNDEFINED_COLUMN,
-                "column \"%s\" not found in data type %s", expr->field.name,
-                bind_type_text(binder, row->type));
-        bind_note_field(binder, row->type.oid, expr->field.name, expr);
-        *out = bind_composite_item(binder, row, index, type, expr->position);
-        return st;
-    }
-    if (row->kind != SCALAR_ROW || expr->field.name == NULL) return not_composite(binder, expr, row);
-    for (uint32_t i = 0; i < row->arg_count; i++)
-        if (strcmp(field_name(binder, row, i), expr->field.name) == 0) {
-            *out = row->args[i];
-            return st;
-        }
-    return not_composite(binder, expr, row);
+    if (expr->field.name == NULL) return not_composite(binder, expr, row);
+    *out = bind_field_named(binder, row, expr->field.name, expr);
+    if (*out != NULL) return st;
+    TRY(bind_field_as_call(binder, scope, expr, expr->field.arg, expr->field.name, row, out));
+    if (*out == NULL) st = not_composite(binder, expr, row);
 
 out:
     return st;
@@ -215,7 +252,7 @@ struct status bind_field_star(struct binder *binder, struct scope *scope, const 
     TRY(bind_expr(binder, scope, expr->field.arg, &row));
     open_record(binder, &row);
     *oid = row->type.oid;
-    if (type_is_composite(row->type.oid)) row = bind_composite_row(binder, row);
+    if (row->kind != SCALAR_ROW && type_is_composite(row->type.oid)) row = bind_composite_row(binder, row);
     if (row->kind != SCALAR_ROW)
         return bind_error(binder, expr->position, E_WRONG_OBJECT_TYPE, "type %s is not composite",
             bind_type_text(binder, row->type));

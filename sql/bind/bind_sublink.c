@@ -28,15 +28,31 @@ static bool same_query(const struct scalar *a, const struct scalar *b)
            strcmp(origin_text(of_a), origin_text(of_b)) == 0;
 }
 
+static bool same_stable(const struct scalar *a, const struct scalar *b)
+{
+    return a->kind == SCALAR_SUBQUERY && same_query(a, b) && !scalar_is_volatile(a);
+}
+
+static bool same_written(const struct scalar *a, const struct scalar *b)
+{
+    return a->kind == SCALAR_CALL || same_query(a, b);
+}
+
 bool bind_equal(const struct scalar *a, const struct scalar *b)
 {
-    return scalar_equal_by(a, b, same_query);
+    return scalar_equal_by(a, b, same_stable);
+}
+
+bool bind_written_alike(const struct scalar *a, const struct scalar *b)
+{
+    return scalar_equal_by(a, b, same_written);
 }
 
 static struct status sublink_compare(struct binder *binder, const struct expr *expr,
     struct scalar *test, struct scalar *sublink)
 {
     struct status st = STATUS_OK;
+    if (test->kind == SCALAR_ROW && test->row.names != NULL) TRY(bind_row_value(binder, &test)); // t IN (SELECT t ...)
     uint32_t count = test->kind == SCALAR_ROW ? test->arg_count : 1;
     struct scalar **tests = test->kind == SCALAR_ROW ? test->args : &test;
     if (count != sublink->subquery.output_count)

@@ -46,6 +46,12 @@ void resolution_add_using(struct resolutions *resolutions, const struct resolved
     APPEND(resolutions, resolutions->using, resolutions->using_count, *using);
 }
 
+void resolution_add_spelling(struct resolutions *resolutions, const struct expr *expr, const struct expr *as)
+{
+    const struct resolved_spelling spelling = {expr, as};
+    APPEND(resolutions, resolutions->spellings, resolutions->spelling_count, spelling);
+}
+
 void resolution_add_literal(
     struct resolutions *resolutions, const struct expr *expr, const struct scalar *scalar)
 {
@@ -149,6 +155,8 @@ void resolutions_write_out(struct resolutions *resolutions)
     resolutions_write_literals(resolutions);
     for (uint32_t i = 0; i < resolutions->count; i++)
         qualify(resolutions, &resolutions->items[i]);
+    for (uint32_t i = 0; i < resolutions->spelling_count; i++)
+        *writable(resolutions->spellings[i].expr) = *resolutions->spellings[i].as;
     for (uint32_t i = 0; i < resolutions->output_count; i++)
         replace_output(resolutions->arena, &resolutions->outputs[i]);
     for (uint32_t i = 0; i < resolutions->star_count; i++)

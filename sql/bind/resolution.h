@@ -40,6 +40,9 @@ struct resolved_join { // NATURAL or USING.
 struct resolved_using { // A table's column that a join is by, whatever it is called there.
     uint32_t table_id, attribute;
 };
+struct resolved_spelling { // t.f that is a call, f(t) that is a column.
+    const struct expr *expr, *as;
+};
 struct scalar;
 struct resolved_literal { // A string whose type's reading depends on the session or the clock.
     const struct expr *expr;
@@ -54,7 +57,8 @@ struct resolutions {
     struct resolved_join *joins;
     struct resolved_using *using;
     struct resolved_literal *literals;
-    uint32_t count, star_count, output_count, join_count, using_count, literal_count;
+    struct resolved_spelling *spellings;
+    uint32_t count, star_count, output_count, join_count, using_count, literal_count, spelling_count;
 };
 
 void resolution_add(struct resolutions *resolutions, const struct resolution *resolution);
@@ -63,6 +67,8 @@ void resolution_add_output(struct resolutions *resolutions, const struct resolve
 void resolution_add_join(
     struct resolutions *resolutions, const struct from_item *item, const struct name_list *using);
 void resolution_add_using(struct resolutions *resolutions, const struct resolved_using *using);
+// `as` lives in the records' arena.
+void resolution_add_spelling(struct resolutions *resolutions, const struct expr *expr, const struct expr *as);
 void resolution_add_literal(
     struct resolutions *resolutions, const struct expr *expr, const struct scalar *scalar);
 // The literal bound as `scalar` means `text`, kept by the caller in the records' arena.

@@ -204,7 +204,7 @@ static void put_cast(struct text_run *run, const struct scalar *scalar, bool sho
         deparse_string(&run->out, datum_as_bytes(arg->value));
         buffer_append_string(&run->out, "::");
         put_type_text(run, scalar->type);
-    } else if (!scalar->cast.is_explicit && !show_casts) {
+    } else if (!scalar->cast.is_explicit && (!show_casts || scalar->type.oid == TYPE_RECORD)) {
         put_operand(run, NULL, arg, false);
     } else {
         // A length on top of a cast to the same type is one cast.

@@ -437,6 +437,9 @@ CHECKED struct status ddl_choose_index_name(struct statement_context *context,
 CHECKED struct status ddl_begin_table(struct statement_context *context,
     const struct object_name *name, enum persistence persistence, bool if_not_exists, uint32_t id,
     struct table_desc **out);
+// Of the columns that a query gives a table or view. 42P16 for pseudo-types; rows of tables are not `stored`: 0A000.
+CHECKED struct status ddl_check_query_columns(
+    struct statement_context *context, const struct table_desc *table, bool stored);
 // The columns that a query gives, before the relation's name is taken; then the relation gets them.
 CHECKED struct status ddl_columns_of_query(struct statement_context *context,
     const struct create_table_as *create, struct table_desc *shape);

@@ -597,6 +597,39 @@ struct status ddl_columns_of_query(struct statement_context *context,
                 context, E_DUPLICATE_COLUMN, "column \"%s\" specified more than once", column.name);
         DDL_APPEND(context->arena, table->columns, table->column_count, column);
     }
+    TRY(ddl_check_query_columns(context, table, true));
+out:
+    return st;
+}
+
+static struct status check_query_column(
+    struct statement_context *context, const char *name, struct type type, bool stored)
+{
+    struct status st = STATUS_OK;
+    const struct type_info *info = type_info(type.oid);
+    type_oid item = info != NULL && info->element != 0 ? info->element : type.oid;
+    const struct type_info *of = type_info(item);
+    const struct table_desc *rows;
+    if (of != NULL && of->category == 'P')
+        return ddl_error(
+            context, E_INVALID_TABLE_DEFINITION, "column \"%s\" has pseudo-type %s", name, type_format(context->arena, type));
+    if (!stored || !type_is_composite(item)) return st;
+    TRY(catalog_table_by_id(context->task, context->session, type_user_id(item), &rows));
+    // Such values are of the columns of now.
+    if (rows->kind != RELATION_COMPOSITE)
+        return ddl_unsupported(context, "the row type of a table or view as a type of a column");
+
+out:
+    return st;
+}
+
+struct status ddl_check_query_columns(
+    struct statement_context *context, const struct table_desc *table, bool stored)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < table->column_count; i++)
+        TRY(check_query_column(context, table->columns[i].name, table->columns[i].type, stored));
+
 out:
     return st;
 }

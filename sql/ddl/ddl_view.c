@@ -189,7 +189,7 @@ static struct status add_columns(struct statement_context *context,
         DDL_APPEND(context->arena, view->columns, view->column_count, column);
     }
     view->next_column_id = count + 1;
-    return STATUS_OK;
+    return ddl_check_query_columns(context, view, false);
 }
 
 struct status ddl_link_view(

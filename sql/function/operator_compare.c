@@ -64,7 +64,7 @@ static inline int compare_any(const struct function_call *call, const struct dat
 COMPARISONS(any, compare_any(call, args))
 
 // Of unlike rows there is no order, unless what comes before settles it.
-static struct status check_records(struct function_call *call, const struct datum *args)
+static struct status check_records(struct function_call *call, const struct datum *args, const char *missing)
 {
     struct status st;
     struct record_cursor x, y;
@@ -79,9 +79,9 @@ static struct status check_records(struct function_call *call, const struct datu
                 "cannot compare dissimilar column types %s and %s at record column %u",
                 type_format(call->arena, TYPE_OF(f.type)),
                 type_format(call->arena, TYPE_OF(g.type)), i);
-        if (!type_is_ordered(f.type))
+        if (f.type == TYPE_UNKNOWN || !type_is_ordered(f.type))
             return status_format(call->arena, E_UNDEFINED_FUNCTION,
-                "could not identify an equality operator for type %s",
+                "could not identify %s for type %s", missing,
                 type_format(call->arena, TYPE_OF(f.type)));
         if (f.value.null != g.value.null || (!f.value.null && type_compare(f.type, f.value, g.value) != 0)) return st;
     }
@@ -93,21 +93,23 @@ out:
     return st;
 }
 
-#define RECORD_COMPARISON(name, condition) \
+#define EQUALITY "an equality operator"
+#define ORDER "a comparison function"
+#define RECORD_COMPARISON(name, missing, condition) \
     BODY(record_##name) \
     { \
-        struct status st = check_records(call, args); \
+        struct status st = check_records(call, args, missing); \
         if (failed(st)) return st; \
         int order = type_compare(TYPE_RECORD, args[0], args[1]); \
         *result = datum_bool(condition); \
         return STATUS_OK; \
     }
-RECORD_COMPARISON(equal, order == 0)
-RECORD_COMPARISON(not_equal, order != 0)
-RECORD_COMPARISON(less, order < 0)
-RECORD_COMPARISON(less_equal, order <= 0)
-RECORD_COMPARISON(greater, order > 0)
-RECORD_COMPARISON(greater_equal, order >= 0)
+RECORD_COMPARISON(equal, EQUALITY, order == 0)
+RECORD_COMPARISON(not_equal, EQUALITY, order != 0)
+RECORD_COMPARISON(less, ORDER, order < 0)
+RECORD_COMPARISON(less_equal, ORDER, order <= 0)
+RECORD_COMPARISON(greater, ORDER, order > 0)
+RECORD_COMPARISON(greater_equal, ORDER, order >= 0)
 
 // clang-format off
 static const struct function table[] = {

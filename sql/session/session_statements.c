@@ -520,6 +520,11 @@ static struct status prepare_execute(struct statement_context *context)
         if (info == NULL) {
             const struct table_desc *type;
             TRY(catalog_type(context->task, session, NULL, name->schema, name->name, &type));
+            if (type == NULL) { // A table's name stands for the type of its rows.
+                TRY(catalog_table(context->task, session, NULL, name->schema, name->name, true, &type));
+                if (type != NULL && type->kind != RELATION_TABLE && type->kind != RELATION_VIEW) type = NULL;
+                if (type != NULL) TRY(catalog_install_column_types(context->task, session, type));
+            }
             if (type != NULL) catalog_type_install(session, type);
             if (type != NULL && type->kind == RELATION_DOMAIN)
                 TRY(name_domain(context, type, name, &domains[i]));

@@ -178,15 +178,15 @@ class Side:
 
     def type_name(self, oid):
         """Users' types by name: their ids are each server's own. Arrays of a domain are described as arrays of what is
-        beneath it here, and rows of tables as records (sql/README.md)."""
+        beneath it here (sql/README.md)."""
         if oid < 16384:
             return oid
         if oid not in self.names:
             with self.raw.cursor() as cursor:
-                cursor.execute("SELECT format_type(t.oid, NULL), b.typarray, c.oid FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typtype = 'd' LEFT JOIN pg_type b ON b.oid = e.typbasetype "
-                               "LEFT JOIN pg_class c ON c.oid = t.typrelid AND c.relkind <> 'c' WHERE t.oid = %d" % oid)
-                name, beneath, table = cursor.fetchone()
-                self.names[oid] = int(beneath) if beneath is not None else 2249 if table is not None else name
+                cursor.execute("SELECT format_type(t.oid, NULL), b.typarray FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem AND e.typtype = 'd' LEFT JOIN pg_type b ON b.oid = e.typbasetype "
+                               "WHERE t.oid = %d" % oid)
+                name, beneath = cursor.fetchone()
+                self.names[oid] = int(beneath) if beneath is not None else name
         return self.names[oid]
 
     def drop(self):
