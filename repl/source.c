@@ -169,6 +169,12 @@ out:
 static struct status call(struct task *task, struct pgclient *client, struct arena *arena,
     const char *sql, struct pgclient_result *result);
 
+static struct status unexpected(void)
+{
+    return status_make(
+        E_PROTOCOL_VIOLATION, "the source cluster has given an answer that is not understood");
+}
+
 static bool address_of(struct arena *arena, const char *text, struct pgclient_options *options)
 {
     uint64_t port;
@@ -184,7 +190,8 @@ static bool address_of(struct arena *arena, const char *text, struct pgclient_op
     return true;
 }
 
-// What a node says of itself need not lead there from here: another cluster may be found at the same address.
+// What a node says of itself need not lead there from here, and what is configured may lead elsewhere since: another
+// cluster may be found at the same address.
 static struct status check_cluster(
     struct task *task, struct pgclient *client, const char *cluster_id)
 {
@@ -193,9 +200,12 @@ static struct status check_cluster(
     struct pgclient_result result;
     arena_init(&arena, NULL);
     TRY(call(task, client, &arena, "SELECT crdb_internal.cluster_id()", &result));
-    if (result.row_count != 1 ||
-        !bytes_equal(pgclient_value(&result, 0, 0), bytes_of_string(cluster_id)))
-        st = status_make(E_CONNECTION_FAILURE, "another cluster is found there");
+    if (result.row_count != 1 || result.column_count != 1) TRY(unexpected());
+    struct bytes found = pgclient_value(&result, 0, 0);
+    if (!bytes_equal(found, bytes_of_string(cluster_id)))
+        st = status_format(&arena, E_CONNECTION_FAILURE,
+            "the address leads to cluster %.*s, and the stream is of cluster %s", (int)found.size,
+            (const char *)found.data, cluster_id);
 out:
     if (failed(st)) st = status_copy(task->arena, st);
     arena_fini(&arena);
@@ -222,12 +232,26 @@ out:
     return st;
 }
 
+static struct status connect_configured(
+    struct task *task, const struct source_where *where, struct pgclient **client)
+{
+    struct status st;
+    TRY(source_connect(task, where->uri, client));
+    st = check_cluster(task, *client, where->cluster_id);
+out:
+    if (failed(st) && *client != NULL) {
+        pgclient_close(*client);
+        *client = NULL;
+    }
+    return st;
+}
+
 struct status source_connect_any(
     struct task *task, const struct source_where *where, struct pgclient **client)
 {
     const char *without;
     bool gateway = false;
-    struct status st = source_connect(task, where->uri, client);
+    struct status st = connect_configured(task, where, client);
     if (!failed(st) || failed(route_of(task->arena, where->uri, &without, &gateway)) || gateway)
         return st;
     for (uint32_t i = 0; i < where->address_count && !task->cancelled; i++) {
@@ -263,12 +287,6 @@ static struct status call(struct task *task, struct pgclient *client, struct are
         st = status_make(E_CONNECTION_FAILURE, "the source cluster does not answer");
     task->deadline_ns = deadline;
     return st;
-}
-
-static struct status unexpected(void)
-{
-    return status_make(
-        E_PROTOCOL_VIOLATION, "the source cluster has given an answer that is not understood");
 }
 
 static bool hlc_of(struct arena *arena, struct bytes text, struct hlc_timestamp *ts)

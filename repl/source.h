@@ -25,11 +25,11 @@ CHECKED struct status source_connect(struct task *task, const char *uri, struct 
 // Where the primary can be reached.
 struct source_where {
     const char *uri;              // As configured.
-    const char *cluster_id;       // Whom other addresses have to lead to.
+    const char *cluster_id;       // Whom addresses have to lead to.
     const char *const *addresses; // Its nodes as last seen: "host:port". Tried with all else as in the URI.
     uint32_t address_count;
 };
-// The configured address, else one of the others.
+// The configured address, else one of the others. An address where another cluster is found is none: 08006.
 CHECKED struct status source_connect_any(
     struct task *task, const struct source_where *where, struct pgclient **client);
 // The node at `address` (NULL: any), else as source_connect_any: every node serves what one serves. With

@@ -243,6 +243,40 @@ class PcrTest(ClusterTest):
             session.run("ALTER VIRTUAL CLUSTER application RESUME REPLICATION")
         self.wait_replicated()
 
+    def test_address_of_another_cluster(self):
+        """Whatever an address leads to meanwhile: a stream is taken from the cluster with which it was agreed upon alone."""
+        other = self.cluster("other", profile="replication-source", shards=1, insecure=self.insecure)
+        with other.connect() as session:
+            session.run("CREATE USER repl WITH PASSWORD 'secret-word'")
+            session.run("GRANT SYSTEM REPLICATION TO repl")
+        elsewhere = other.url("system", user="repl", password="secret-word")
+        with self.standby.connect() as session:
+            def lead_to(uri):
+                session.run("ALTER VIRTUAL CLUSTER application PAUSE REPLICATION")
+                self.wait_state("replication paused")
+                resume_at(uri)
+
+            def resume_at(uri):
+                session.run("DROP EXTERNAL CONNECTION main")
+                session.run("CREATE EXTERNAL CONNECTION main AS '%s'" % uri)
+                session.run("ALTER VIRTUAL CLUSTER application RESUME REPLICATION")
+            session.run("SET CLUSTER SETTING physical_replication.consumer.retry_duration = '1s'")
+            session.run("CREATE EXTERNAL CONNECTION main AS '%s'" % self.source_uri())
+            session.run("CREATE VIRTUAL CLUSTER application FROM REPLICATION OF application ON 'external://main'")
+            self.wait_replicated()
+            # Its own nodes are known from before.
+            lead_to(elsewhere)
+            self.wait_replicated()
+            # They may not be asked.
+            lead_to(elsewhere + ("&" if "?" in elsewhere else "?") + "crdb_route=gateway")
+            consumer = lambda: self.jobs(self.standby, "REPLICATION STREAM INGESTION")[0]
+            wait_until(lambda: consumer()["status"] == "paused", "the pause")
+            ids = [server.connect().value("SELECT crdb_internal.cluster_id()::text") for server in (other, self.primary)]
+            self.assertIn("leads to cluster %s, and the stream is of cluster %s" % tuple(ids), str(consumer()))
+            self.assertEqual(self.jobs(other, "REPLICATION STREAM PRODUCER"), [])
+            resume_at(self.source_uri())
+        self.wait_replicated()
+
     def read(self, sql):
         with self.standby.wait_connect("application-readonly") as session:
             return session.value(sql)
