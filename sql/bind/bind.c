@@ -79,6 +79,13 @@ struct scalar *bind_var(struct binder *binder, var_id var, uint32_t position)
     return scalar;
 }
 
+struct scalar *bind_again(struct binder *binder, const struct scalar *scalar)
+{
+    struct scalar *copy = ARENA_NEW(binder->arena, struct scalar);
+    *copy = *scalar;
+    return copy;
+}
+
 // --- types -------------------------------------------------------------------------------------------
 
 static struct status type_modifiers(

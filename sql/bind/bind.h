@@ -283,6 +283,8 @@ CHECKED struct status bind_common_type(struct binder *binder, const char *what,
 // What is still of unknown type becomes text.
 CHECKED struct status bind_resolve_unknown(struct binder *binder, struct scalar **scalar);
 // Evaluates calls of constants.
+// A copy of the node at the top, so that changing one use does not touch another.
+struct scalar *bind_again(struct binder *binder, const struct scalar *scalar);
 struct scalar *bind_fold(struct binder *binder, struct scalar *scalar);
 const char *bind_type_text(struct binder *binder, struct type type);
 
@@ -367,6 +369,9 @@ CHECKED struct status bind_domain_cast(struct binder *binder, struct scope *scop
 // The same of an array, element by element; `domain` is the array's type.
 CHECKED struct status bind_domain_array_cast(struct binder *binder, struct scope *scope,
     const struct expr *expr, type_oid domain, struct scalar **out);
+// What is assigned to an element, or to a slice, of an array of a domain's: it is checked, unless it can only be computed once.
+CHECKED struct status bind_domain_part(
+    struct binder *binder, type_oid domain, bool slice, struct scalar **value, bool *checked);
 // Of two operands of an operator between arrays, when one is an array of a domain: 42883 unless the other is, too. A literal
 // becomes one.
 CHECKED struct status bind_domain_operands(struct binder *binder, const char *name, struct scalar **left,

@@ -2,6 +2,7 @@
 //
 // Composite types in expressions: fields taken and set, rows that become values of a type.
 #include "sql/bind/bind.h"
+#include "sql/catalog/pg_catalog.h"
 #include "sql/type/composite.h"
 
 static struct scalar *int_const(struct binder *binder, uint32_t value)
@@ -148,7 +149,7 @@ static struct status assign_item(struct binder *binder, struct scope *scope, str
     struct scalar *args[4] = {base};
     const struct type_info *info = type_info(base->type.oid);
     uint32_t subscripts = 0;
-    bool slice = false;
+    bool slice = false, checked = false;
     while (subscripts < count && steps[subscripts]->kind == EXPR_SUBSCRIPT) {
         slice |= steps[subscripts]->subscript.slice;
         subscripts++;
@@ -167,11 +168,19 @@ static struct status assign_item(struct binder *binder, struct scope *scope, str
     struct type part = TYPE_OF(slice ? base->type.oid : info->element);
     part.typmod = base->type.typmod;
     TRY(bind_assign_part(binder, scope, NULL, part, NULL, 0, value, &args[3]));
+    // Of an array of a domain's the rest stays as it is, and is not looked at again.
+    if (type_is_domain_array(base->domain))
+        TRY(bind_domain_part(binder, base->domain, slice, &args[3], &checked));
     TRY(bind_subscript_bounds(binder, scope, steps, subscripts, false, &args[1]));
     TRY(bind_subscript_bounds(binder, scope, steps, subscripts, true, &args[2]));
     if (!slice) args[1] = args[2];
     st = bind_call(binder, slice ? "array_assign_slice" : "array_assign", args, 4, base->position,
         out);
+    TRY(st);
+    if (checked) {
+        *out = bind_again(binder, *out);
+        (*out)->domain = base->domain;
+    }
 
 out:
     return st;

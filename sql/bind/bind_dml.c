@@ -868,7 +868,7 @@ static void project_assignments(struct binder *binder, struct change *change,
     struct rel *project = rel_new(binder->arena, REL_PROJECT);
     project->left = change->rel;
     change->plan->sources = ARENA_ARRAY(binder->arena, var_id, table->column_count);
-    change->plan->kept = ARENA_ARRAY(binder->arena, bool, table->column_count);
+    change->plan->of_domain = ARENA_ARRAY(binder->arena, bool, table->column_count);
     for (uint32_t i = 0; i < table->column_count; i++) change->plan->sources[i] = VAR_NONE;
     for (uint32_t i = 0; i < assignments->count; i++) {
         uint32_t ordinal = assignments->items[i].var - change->scan->scan.base;
@@ -877,8 +877,8 @@ static void project_assignments(struct binder *binder, struct change *change,
             bind_new_var(binder, table->columns[ordinal].name, NULL, scalar->type);
         rel_item_add(binder->arena, &project->project, var, scalar);
         change->plan->sources[ordinal] = var;
-        change->plan->kept[ordinal] =
-            scalar->kind == SCALAR_VAR && scalar->var == assignments->items[i].var;
+        const struct column_desc *column = &table->columns[ordinal];
+        change->plan->of_domain[ordinal] = column->domain == scalar->domain;
         change->plan->materialize |= scalar_has_subquery(scalar);
     }
     change->rel = project;

@@ -204,11 +204,9 @@ out:
     return st;
 }
 
-// The same, which others may share, marked as of the domain.
 static struct scalar *declared(struct binder *binder, const struct scalar *scalar, type_oid domain)
 {
-    struct scalar *copy = ARENA_NEW(binder->arena, struct scalar);
-    *copy = *scalar;
+    struct scalar *copy = bind_again(binder, scalar);
     copy->domain = domain;
     return copy;
 }
@@ -262,22 +260,23 @@ out:
     return st;
 }
 
-// The array, unless an element is nothing for the domain.
-static struct status check_elements(
-    struct binder *binder, const struct bind_type *found, struct scalar **out)
+// The value, or the array of `elements`, unless it is nothing for the domain.
+static struct status check_value(
+    struct binder *binder, const struct bind_type *found, bool elements, struct scalar **out)
 {
     struct status st = STATUS_OK;
     const struct table_desc *type = found->type;
+    const struct function *function = elements ? &domain_elements_check : &domain_check;
     struct scalar *value = *out, *condition;
     struct bytes text = binder->text;
     binder->text = (struct bytes){0};
     if (type->columns[0].not_null) {
-        TRY(bind_condition_of(binder, NULL, value, true, &condition));
-        wrap_check(binder, &domain_elements_check, condition, found, "", out);
+        TRY(bind_condition_of(binder, NULL, value, elements, &condition));
+        wrap_check(binder, function, condition, found, "", out);
     }
     for (uint32_t i = 0; i < type->constraint_count; i++) {
-        TRY(bind_condition_of(binder, found->checks[i], value, true, &condition));
-        wrap_check(binder, &domain_elements_check, condition, found, type->constraints[i].name, out);
+        TRY(bind_condition_of(binder, found->checks[i], value, elements, &condition));
+        wrap_check(binder, function, condition, found, type->constraints[i].name, out);
     }
 
 out:
@@ -313,11 +312,24 @@ struct status bind_domain_array_cast(struct binder *binder, struct scope *scope,
         TRY(bind_error(binder, expr->position, E_CANNOT_COERCE, "cannot cast type %s to %s[]",
             bind_type_text(binder, (*out)->type), type->name));
     if (literal) TRY(bind_coerce(binder, out, array, CAST_ASSIGNMENT, NULL)); // Elements too long are not cut.
-    TRY(check_elements(binder, found, out));
+    TRY(check_value(binder, found, true, out));
     *out = declared(binder, *out, domain);
 
 out:
     return st;
+}
+
+// --- in parts of arrays --------------------------------------------------------------------------------------
+
+struct status bind_domain_part(
+    struct binder *binder, type_oid domain, bool slice, struct scalar **value, bool *checked)
+{
+    const struct bind_type *found = bind_names_type_by_id(binder->names, type_user_id(domain));
+    const type_oid wanted = slice ? domain : type_info(domain)->element;
+    *checked = true;
+    if ((*value)->domain == wanted) return STATUS_OK;
+    *checked = !scalar_is_volatile(*value) && !scalar_has_subquery(*value);
+    return *checked ? check_value(binder, found, slice, value) : STATUS_OK;
 }
 
 // --- in operators ------------------------------------------------------------------------------------------
@@ -358,7 +370,7 @@ struct status bind_domain_operands(struct binder *binder, const char *name, stru
     if (scalar_is_unknown(*other) && is_literal(*other)) {
         const struct bind_type *found = bind_names_type_by_id(binder->names, type_user_id(domain));
         TRY(bind_coerce(binder, other, (from_left ? *left : *right)->type, CAST_IMPLICIT, NULL));
-        TRY(check_elements(binder, found, other));
+        TRY(check_value(binder, found, true, other));
         return st;
     }
     if (!type_is_domain_array((*other)->domain) && !is_plain_array(*other)) return st;

@@ -175,14 +175,6 @@ out:
     return st;
 }
 
-// A copy of the node at the top, so that coercing one use does not touch the other.
-static struct scalar *again(struct binder *binder, const struct scalar *scalar)
-{
-    struct scalar *copy = ARENA_NEW(binder->arena, struct scalar);
-    *copy = *scalar;
-    return copy;
-}
-
 // Dates and times of day compare as what they are: not every date is a timestamp.
 static bool mixes_times(const type_oid *types, uint32_t count)
 {
@@ -210,7 +202,7 @@ static struct status distinct_by_operator(struct binder *binder, struct scalar *
 {
     struct status st = STATUS_OK;
     struct scalar *equal;
-    TRY(bind_operator(binder, "=", again(binder, left), again(binder, right), expr->position, &equal));
+    TRY(bind_operator(binder, "=", bind_again(binder, left), bind_again(binder, right), expr->position, &equal));
     *out = bind_logic_node(binder, SCALAR_OR, is_node(binder, equal, IS_TRUE),
         bind_logic_node(binder, SCALAR_AND, is_node(binder, left, IS_NULL), is_node(binder, right, IS_NULL)));
     if (!expr->distinct.negated) *out = not_node(binder, *out);
@@ -283,9 +275,9 @@ static struct status between_pair(struct binder *binder, struct scalar *arg, str
 {
     struct status st = STATUS_OK;
     struct scalar *above, *below;
-    TRY(bind_operator(binder, negated ? "<" : ">=", again(binder, arg), again(binder, low),
+    TRY(bind_operator(binder, negated ? "<" : ">=", bind_again(binder, arg), bind_again(binder, low),
         position, &above));
-    TRY(bind_operator(binder, negated ? ">" : "<=", again(binder, arg), again(binder, high),
+    TRY(bind_operator(binder, negated ? ">" : "<=", bind_again(binder, arg), bind_again(binder, high),
         position, &below));
     *out = bind_logic_node(binder, negated ? SCALAR_OR : SCALAR_AND, above, below);
 
@@ -321,7 +313,7 @@ static struct status bind_in_as_or(struct binder *binder, struct scalar *arg, st
     for (uint32_t i = 0; i < count; i++) {
         struct scalar *equal;
         TRY(bind_operator(
-            binder, "=", again(binder, arg), items[i], expr->position, &equal));
+            binder, "=", bind_again(binder, arg), items[i], expr->position, &equal));
         *out = bind_logic_node(binder, SCALAR_OR, *out, equal);
     }
     if (expr->in.negated) *out = not_node(binder, *out);
@@ -448,7 +440,7 @@ static struct status bind_case(
         TRY(bind_expr(binder, scope, expr->casing.whens[i].condition, &condition));
         if (arg != NULL)
             TRY(bind_operator(
-                binder, "=", again(binder, arg), condition, expr->position, &condition));
+                binder, "=", bind_again(binder, arg), condition, expr->position, &condition));
         TRY(bind_coerce_bool(binder, &condition, "CASE/WHEN"));
         scalar->args[i * 2] = condition;
         TRY(bind_expr(binder, scope, expr->casing.whens[i].result, &results[i + 1]));
@@ -508,7 +500,7 @@ static struct status bind_nullif(
     TRY(bind_expr(binder, scope, expr->nullif.left, &left));
     TRY(bind_expr(binder, scope, expr->nullif.right, &right));
     TRY(bind_resolve_unknown(binder, &left));
-    TRY(bind_operator(binder, "=", again(binder, left), right, expr->position, &equal));
+    TRY(bind_operator(binder, "=", bind_again(binder, left), right, expr->position, &equal));
     struct scalar *scalar =
         scalar_with_args(binder->arena, SCALAR_NULLIF, left->type, expr->position, 2);
     scalar->args[0] = left;
@@ -576,7 +568,7 @@ static struct status bind_cast(
     TRY(bind_expr(binder, scope, expr->cast.arg, out));
     TRY(cast_to(binder, expr->position, type, out));
     if ((*out)->domain != 0) {
-        *out = again(binder, *out);
+        *out = bind_again(binder, *out);
         (*out)->domain = 0;
     }
 

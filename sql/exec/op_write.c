@@ -261,7 +261,7 @@ static struct status update_conflict(struct task *task, struct write_op *write, 
     }
     for (uint32_t i = 0; i < table->computed.count; i++)
         changed[table->computed.items[i].var - table->row_base] = true;
-    TRY(writer_check(task, writer, 1, changed));
+    TRY(writer_check(task, writer, 1, &(struct writer_changes){changed, changed}));
     TRY(writer_update(task, writer, write->conflict.columns, NULL, 1, changed));
     TRY(writer_check_views(task, writer, 1));
     *updated = true;
@@ -448,7 +448,8 @@ static struct status update_batch(
             : write->old[i];
         for (uint32_t n = 0; n < count; n++) columns[i][n] = source[write->rows[n]];
     }
-    TRY(writer_check(task, write->writer, count, node->checked));
+    TRY(writer_check(
+        task, write->writer, count, &(struct writer_changes){node->changed, node->checked}));
     TRY(writer_update(task, write->writer, write->old, write->rows, count, node->changed));
     TRY(writer_check_views(task, write->writer, count));
     if (!node->returning) return st;

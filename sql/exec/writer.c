@@ -339,9 +339,9 @@ struct status writer_duplicate(struct writer *writer, uint32_t index, const stru
 
 // --- checks ------------------------------------------------------------------------------------------
 
-static bool is_column_checked(const struct column_desc *column, const bool *checked, uint32_t ordinal)
+static bool is_column_checked(const struct column_desc *column, const bool *changed, uint32_t ordinal)
 {
-    return column->not_null && column->state != ELEMENT_DELETE_ONLY && (checked == NULL || checked[ordinal]);
+    return column->not_null && column->state != ELEMENT_DELETE_ONLY && (changed == NULL || changed[ordinal]);
 }
 
 // What the first of the rows to have a fault does not keep. Each kind of checks looks at the rows before that one only, so
@@ -352,12 +352,12 @@ struct fault {
     const struct column_desc *column;     // NULL: there is no fault, or it is the check's.
 };
 
-static void check_not_null(struct writer *writer, const bool *checked, struct fault *fault)
+static void check_not_null(struct writer *writer, const bool *changed, struct fault *fault)
 {
     const struct table_desc *table = writer->plan->table->table;
     for (uint32_t i = 0; i < table->column_count; i++) {
         const struct column_desc *column = &table->columns[i];
-        if (!is_column_checked(column, checked, i)) continue;
+        if (!is_column_checked(column, changed, i)) continue;
         for (uint32_t r = 0; r < fault->row; r++)
             if (writer->columns[i][r].null) *fault = (struct fault){.row = r, .column = column};
     }
@@ -442,7 +442,8 @@ static struct status told(struct writer *writer, const struct fault *fault)
 }
 
 struct status writer_check(
-    struct task *task, struct writer *writer, uint32_t count, const bool *checked)
+    struct task *task, struct writer *writer, uint32_t count,
+    const struct writer_changes *changes)
 {
     struct status st = STATUS_OK;
     const struct writer_plan *plan = writer->plan;
@@ -451,9 +452,9 @@ struct status writer_check(
     arena_reset(&writer->check_arena);
     TRY(compute(task, writer, writer->generated, plan->generated_ordinals, plan->generated_count,
         &batch));
-    TRY(run_checks(task, writer, WRITER_CHECK_DOMAIN, checked, &fault));
-    check_not_null(writer, checked, &fault);
-    TRY(run_checks(task, writer, WRITER_CHECK_TABLE, checked, &fault));
+    TRY(run_checks(task, writer, WRITER_CHECK_DOMAIN, changes == NULL ? NULL : changes->checked, &fault));
+    check_not_null(writer, changes == NULL ? NULL : changes->changed, &fault);
+    TRY(run_checks(task, writer, WRITER_CHECK_TABLE, NULL, &fault));
     TRY(told(writer, &fault));
     TRY(compute(task, writer, writer->expressions, plan->expression_ordinals,
         plan->expression_count, &batch));

@@ -258,7 +258,7 @@ static struct status plan_change(
         if (!is_update || update->sources[i] == VAR_NONE) continue;
         write->sources[i] = layout_find(&node->left->layout, update->sources[i]);
         write->changed[i] = true;
-        write->checked[i] = !update->kept[i];
+        write->checked[i] = !update->of_domain[i];
         if (write->sources[i] == UINT32_MAX)
             return status_make(E_INTERNAL, "planner lost a column to update");
     }

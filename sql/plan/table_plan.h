@@ -87,7 +87,7 @@ struct update_plan {
     struct table_plan *table;
     struct rel *scan;             // The REL_SCAN of the table in the input.
     var_id *sources;              // Per column, the input's variable of the new value; VAR_NONE: the old.
-    bool *kept;                   // Per column: what it is assigned is itself.
+    bool *of_domain;              // Per column: what it is assigned is of its domain already.
     bool materialize;
     bool once;                    // A row can be met more than once (joins): only the first counts.
 };
