@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "core/invariant.h"
 #include "core/mark.h"
@@ -22,10 +23,26 @@
 // larger is made to measure.
 struct arena_block {
     struct arena_block *previous;
-    size_t size; // With this header.
+    size_t size; // With this header; the lowest bit: a struct roomy_block.
 };
 #define BLOCK_HEADER_BYTES sizeof(struct arena_block)
 static_assert(BLOCK_HEADER_BYTES % 16 == 0, "the first allocation of a block is aligned to 16");
+
+// Something that has grown large, alone, at the start of far more addresses than it needs: it grows on where it is, instead
+// of by copies, which take milliseconds each. Its size is exact, so nothing else comes to lie behind it.
+struct roomy_block {
+    struct arena_block block;
+    size_t reserved; // Addresses, with this header.
+    size_t unused;
+};
+#define ROOMY_BIT ((size_t)1)
+#define ROOMY_BYTES ((size_t)8 << 20)         // From here on.
+#define ROOMY_RESERVED_BYTES ((size_t)256 << 20)
+
+static size_t block_bytes(const struct arena_block *block)
+{
+    return block->size & ~ROOMY_BIT;
+}
 
 enum { POOL_CLASS_COUNT = 3 };
 static const size_t pool_block_bytes[POOL_CLASS_COUNT] = {4u << 10, 16u << 10, 64u << 10};
@@ -96,7 +113,11 @@ static struct arena_block *block_take(size_t size)
 
 static void block_give(struct arena_block *block)
 {
-    ASAN_UNPOISON_MEMORY_REGION(block, block->size);
+    ASAN_UNPOISON_MEMORY_REGION(block, block_bytes(block));
+    if (block->size & ROOMY_BIT) {
+        invariant(munmap(block, ((struct roomy_block *)block)->reserved) == 0);
+        return;
+    }
     for (uint32_t class = 0; POOLED && class < POOL_CLASS_COUNT; class ++) {
         struct block_pool *pool = &pools[class];
         if (block->size != pool_block_bytes[class]) continue;
@@ -127,7 +148,7 @@ void arena_thread_fini(void)
 static size_t block_size_for(const struct arena *arena, size_t need)
 {
     size_t least = need + BLOCK_HEADER_BYTES;
-    size_t current = arena->block == NULL ? 0 : arena->block->size;
+    size_t current = arena->block == NULL ? 0 : block_bytes(arena->block);
     for (uint32_t class = 0; class < POOL_CLASS_COUNT; class ++) {
         bool last = class + 1 == POOL_CLASS_COUNT;
         if (pool_block_bytes[class] < least) continue;
@@ -159,7 +180,7 @@ static void block_pop(struct arena *arena)
     struct arena_block *block = arena->block;
     arena->block = block->previous;
     if (arena->account != NULL) {
-        memory_account_shrink(arena->account, block->size);
+        memory_account_shrink(arena->account, block_bytes(block));
         if (arena->block == NULL) {
             invariant(arena->account->arena_count > 0);
             arena->account->arena_count--;
@@ -201,7 +222,7 @@ void arena_release(struct arena *arena, struct arena_mark mark)
         block_pop(arena);
     }
     arena->next = mark.next;
-    arena->end = arena->block == NULL ? NULL : (uint8_t *)arena->block + arena->block->size;
+    arena->end = arena->block == NULL ? NULL : (uint8_t *)arena->block + block_bytes(arena->block);
     ASAN_POISON_MEMORY_REGION(arena->next, (size_t)(arena->end - arena->next));
 }
 
@@ -210,7 +231,7 @@ void arena_adopt(struct arena *into, struct arena *from)
     struct arena_block *last = from->block;
     size_t bytes = 0;
     if (last == NULL) return;
-    for (bytes = last->size; last->previous != NULL; bytes += last->size) last = last->previous;
+    for (bytes = block_bytes(last); last->previous != NULL; bytes += block_bytes(last)) last = last->previous;
     if (from->account != NULL) {
         memory_account_shrink(from->account, bytes);
         from->account->arena_count--;
@@ -296,10 +317,48 @@ void *arena_try_alloc(struct arena *arena, size_t size)
     return alloc_or_null(arena, size, 8);
 }
 
+// NULL: there are no addresses for it, or too many are wanted.
+static void *roomy_alloc(struct arena *arena, size_t size)
+{
+    if (size > ROOMY_RESERVED_BYTES / 2) return NULL;
+    memory_is_taken();
+    struct roomy_block *roomy = mmap(NULL, ROOMY_RESERVED_BYTES, PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (roomy == MAP_FAILED) return NULL;
+    const size_t whole = sizeof *roomy + size;
+    roomy->reserved = ROOMY_RESERVED_BYTES;
+    roomy->block = (struct arena_block){.previous = arena->block, .size = whole | ROOMY_BIT};
+    if (arena->account != NULL) {
+        if (arena->block == NULL) arena->account->arena_count++;
+        memory_account_grow(arena->account, whole);
+    }
+    arena->block = &roomy->block;
+    arena->next = arena->end = (uint8_t *)roomy + whole;
+    return roomy + 1;
+}
+
+// Whether what begins at `old` has a roomy block, which then has `size` bytes for it. Others may have been taken since.
+static bool roomy_grow(struct arena *arena, const void *old, size_t size)
+{
+    struct arena_block *block = arena->block;
+    while (block != NULL && (uint8_t *)block + sizeof(struct roomy_block) != old) block = block->previous;
+    if (block == NULL || (block->size & ROOMY_BIT) == 0) return false;
+    struct roomy_block *roomy = (struct roomy_block *)block;
+    const size_t whole = (sizeof *roomy + size + ROOMY_BIT) & ~ROOMY_BIT, before = block_bytes(block);
+    if (whole > roomy->reserved) return false;
+    if (whole > before) {
+        if (arena->account != NULL) memory_account_grow(arena->account, whole - before);
+        block->size = whole | ROOMY_BIT;
+    }
+    if (block == arena->block) arena->next = arena->end = (uint8_t *)block + block_bytes(block);
+    return true;
+}
+
 void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t new_size)
 {
     invariant(new_size >= old_size);
     if (old == NULL) return arena_alloc(arena, new_size);
+    if (old_size >= ROOMY_BYTES && roomy_grow(arena, old, new_size)) return old;
     uint8_t *old_end = (uint8_t *)old + old_size;
     uint8_t *newest_end = arena->next;
 #ifdef ISOPOD_ASAN
@@ -312,7 +371,8 @@ void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t new_siz
         ASAN_UNPOISON_MEMORY_REGION(old, new_size);
         return old;
     }
-    void *fresh = arena_alloc(arena, new_size);
+    void *fresh = new_size >= ROOMY_BYTES ? roomy_alloc(arena, (new_size + ROOMY_BIT) & ~ROOMY_BIT) : NULL;
+    if (fresh == NULL) fresh = arena_alloc(arena, new_size);
     if (old_size > 0) memcpy(fresh, old, old_size);
     return fresh;
 }

@@ -107,6 +107,44 @@ Test(arena, the_newest_allocation_grows_in_place)
     arena_fini(&arena);
 }
 
+// Something that has grown large grows on where it is, whatever was allocated since; it is charged as it grows, and goes with
+// what was allocated after the same mark.
+Test(arena, what_has_grown_large_stays_where_it_is)
+{
+    struct memory_account account;
+    memory_account_init(&account, NULL, "test", 0);
+    struct arena arena;
+    arena_init(&arena, &account);
+    char *kept = arena_strdup(&arena, "kept");
+    const uint64_t used = account.used_bytes;
+    struct arena_mark mark = arena_mark(&arena);
+    for (int round = 0; round < 2; round++) {
+        size_t size = 1;
+        uint8_t *data = arena_alloc(&arena, size);
+        *data = 1;
+        for (; size < 64u << 20; size *= 2) {
+            uint8_t *const before = data;
+            data = arena_grow(&arena, data, size, size * 2);
+            if (size >= 8u << 20) cr_assert_eq(data, before, "at %zu", size);
+            cr_assert_geq(account.used_bytes, size * 2);
+            cr_assert_eq(*data, 1);
+            data[size] = 2;
+            data[size * 2 - 1] = 3;
+            memset(arena_alloc(&arena, 100), 4, 100);
+            cr_assert_eq(data[size * 2 - 1], 3);
+        }
+        data = arena_grow(&arena, data, size, size + 1); // Not of a round size.
+        data[size] = 5;
+        memset(arena_alloc(&arena, 100), 4, 100);
+        cr_assert_eq(data[size], 5);
+        arena_release(&arena, mark);
+        cr_assert_eq(account.used_bytes, used);
+        cr_assert_str_eq(kept, "kept");
+    }
+    arena_fini(&arena);
+    memory_account_fini(&account);
+}
+
 // What lay in the one lies in the other, where it was, is charged there, and goes with what was there before.
 Test(arena, adopts_what_another_has)
 {
