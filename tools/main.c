@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/heap.h"
 #include "core/text.h"
 #include "tools/commands.h"
 
@@ -32,6 +33,9 @@ static void usage(FILE *out)
         fprintf(out, "  %-18s %s\n", commands[i].name, commands[i].summary);
     fprintf(out, "\nRun `isopod COMMAND --help` for the flags of a command.\n");
 }
+
+extern const char *malloc_conf; // Read by jemalloc.
+const char *malloc_conf = HEAP_OPTIONS;
 
 int main(int argc, char **argv)
 {

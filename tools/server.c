@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/http.h"
+#include "core/heap.h"
 #include "core/log.h"
 #include "core/rpc.h"
 #include "core/text.h"
@@ -584,6 +585,7 @@ struct status server_run(const struct server_options *given)
     TRY(log_open(options.log_dir, 0, LOG_ERROR));
     log_info(0, "%s starts", version_line(&arena));
     TRY(time_zone_load("/usr/share/zoneinfo"));
+    heap_begin();
     sql_register();
     tenant_register();
     repl_register();
