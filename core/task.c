@@ -2,6 +2,7 @@
 #include "core/task.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/invariant.h"
 #include "core/linger.h"
@@ -387,6 +388,30 @@ struct status task_work(struct task *task, uint64_t bytes)
 bool task_goes_on(uint64_t bytes)
 {
     return !failed(task_work(task_current(), bytes));
+}
+
+size_t task_copy_to(uint8_t *to, struct bytes bytes)
+{
+    size_t at = 0;
+    for (; bytes.size - at > 2 * WORK_BYTES; at += WORK_BYTES) {
+        if (!task_goes_on(WORK_BYTES)) return at;
+        memcpy(to + at, bytes.data + at, WORK_BYTES);
+    }
+    if (bytes.size > at) memcpy(to + at, bytes.data + at, bytes.size - at);
+    return bytes.size;
+}
+
+struct bytes task_copy(struct arena *arena, struct bytes bytes)
+{
+    uint8_t *copy = arena_alloc(arena, bytes.size);
+    (void)task_copy_to(copy, bytes);
+    return bytes_of(copy, bytes.size);
+}
+
+void task_append(struct buffer *out, struct bytes bytes)
+{
+    uint8_t *to = buffer_reserve(out, bytes.size);
+    out->size += task_copy_to(to, bytes);
 }
 
 struct status task_yield_if_due(struct task *task)

@@ -19,5 +19,11 @@ CHECKED struct status task_work(struct task *task, uint64_t bytes);
 // False: it was cancelled. Break off then, with any answer: who acts on it asks task_check first.
 bool task_goes_on(uint64_t bytes);
 
+// memcpy of something of any size; into the arena; at the end of a buffer. Cut short when the task is cancelled: the first
+// gives how much there is, the second has anything behind it, a buffer ends there.
+size_t task_copy_to(uint8_t *to, struct bytes bytes);
+struct bytes task_copy(struct arena *arena, struct bytes bytes);
+void task_append(struct buffer *out, struct bytes bytes);
+
 // What a suspension would fail with, without one.
 CHECKED struct status task_check(struct task *task);

@@ -2,6 +2,7 @@
 //
 // Buffered writes, and counters.
 #include "core/invariant.h"
+#include "core/work.h"
 #include "kv/key.h"
 #include "kv/txn.h"
 
@@ -30,14 +31,23 @@ out:
     return st;
 }
 
+#define COPIED_BY_PARTS_BYTES (256u << 10)
+
 struct status txn_put(struct task *task, struct kv_txn *txn, struct bytes key, struct bytes value,
     bool checked)
 {
     struct status st = check_write(task, txn, key, value);
     if (failed(st)) return st;
-    write_buffer_put(&txn->writes, key, value, checked);
+    if (LIKELY(value.size < COPIED_BY_PARTS_BYTES)) {
+        write_buffer_put(&txn->writes, key, value, checked);
+    } else {
+        value = task_copy(txn->writes.arena, value);
+        TRY(task_check(task)); // Or it is cut short.
+        write_buffer_put_own(&txn->writes, key, value, checked);
+    }
     txn->stats.rows_written++;
-    return STATUS_OK;
+out:
+    return st;
 }
 
 struct status kv_put(

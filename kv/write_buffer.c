@@ -109,9 +109,15 @@ static void node_write(struct write_buffer *buffer, struct write_node *node, enu
 void write_buffer_put(
     struct write_buffer *buffer, struct bytes key, struct bytes value, bool checked)
 {
+    write_buffer_put_own(buffer, key, arena_copy(buffer->arena, value), checked);
+}
+
+void write_buffer_put_own(
+    struct write_buffer *buffer, struct bytes key, struct bytes value, bool checked)
+{
     struct write_node *node = node_insert(buffer, key);
     buffer->bytes += value.size;
-    node_write(buffer, node, WRITE_PUT, arena_copy(buffer->arena, value), checked);
+    node_write(buffer, node, WRITE_PUT, value, checked);
 }
 
 void write_buffer_delete(struct write_buffer *buffer, struct bytes key)

@@ -82,6 +82,9 @@ void write_buffer_init(struct write_buffer *buffer, struct arena *arena);
 // Puts (value.data may be NULL when its size is 0) or deletes. Copies both.
 void write_buffer_put(
     struct write_buffer *buffer, struct bytes key, struct bytes value, bool checked);
+// The value lies in the buffer's arena, for good.
+void write_buffer_put_own(
+    struct write_buffer *buffer, struct bytes key, struct bytes value, bool checked);
 void write_buffer_delete(struct write_buffer *buffer, struct bytes key);
 
 // The live write of `key`; NULL when there is none.

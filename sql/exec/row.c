@@ -3,6 +3,7 @@
 #include "sql/exec/row.h"
 
 #include "core/invariant.h"
+#include "core/work.h"
 #include "sql/type/inverted.h"
 #include "sql/type/type_ops.h"
 
@@ -321,6 +322,13 @@ out:
     return st;
 }
 
+static size_t varint_size(uint64_t value)
+{
+    size_t size = 1;
+    for (; value >= 0x80; value >>= 7) size++;
+    return size;
+}
+
 static void append_varint(struct buffer *out, uint64_t value)
 {
     uint8_t *at = buffer_reserve(out, 10);
@@ -337,6 +345,12 @@ static void append_varint(struct buffer *out, uint64_t value)
 // nearly all; larger ones move.
 static void append_sized(struct buffer *out, type_oid type, struct datum value)
 {
+    if (value.size >= 0x80 && type_ops(type)->storage == TYPE_STORE_BYTES) {
+        append_varint(out, varint_size(value.size) + value.size);
+        append_varint(out, value.size);
+        task_append(out, datum_as_bytes(value));
+        return;
+    }
     buffer_append_u8(out, 0);
     size_t start = out->size;
     type_value_encode(out, type, value);
@@ -355,8 +369,16 @@ static void append_sized(struct buffer *out, type_oid type, struct datum value)
     out->size += head_size - 1;
 }
 
+#define ROW_LARGE_BYTES (256u << 10)
+
 void row_value(const struct row_index *index, const struct datum *row, struct buffer *value)
 {
+    size_t large = 0; // At once, instead of growing by copies.
+    for (uint32_t i = 0; i < index->value_count; i++) {
+        const struct datum *datum = &row[index->values[i].ordinal];
+        if (UNLIKELY(!datum->null && datum->size >= 0x80) && !type_is_by_value(index->values[i].type)) large += datum->size;
+    }
+    if (UNLIKELY(large >= ROW_LARGE_BYTES)) buffer_reserve(value, large + 20 * (size_t)index->value_count);
     buffer_append_u8(value, ROW_VERSION);
     for (uint32_t i = 0; i < index->value_count; i++) {
         const struct row_value_column *column = &index->values[i];

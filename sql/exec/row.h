@@ -92,6 +92,7 @@ CHECKED struct status row_key(
 // What all rows with the same values in the index's own columns have in common.
 CHECKED struct status row_key_own(
     const struct row_index *index, const struct datum *row, struct buffer *key);
+// May suspend when there is much; cut short when the task is cancelled (core/work.h).
 void row_value(const struct row_index *index, const struct datum *row, struct buffer *value);
 // All keys that a row has in an inverted index, in order, in `arena`.
 CHECKED struct status row_inverted_keys(const struct row_index *index, const struct datum *row,

@@ -25,12 +25,15 @@ void row_store_reset(struct row_store *store);
 void row_store_fini(struct row_store *store);
 // Room for one row, its datums not yet set.
 struct datum *row_store_new(struct row_store *store);
+// May suspend when the value is large.
+#define ROW_STORE_LARGE_BYTES (256u << 10)
 static inline void row_store_set(
     struct row_store *store, struct datum *row, uint32_t column, struct datum value)
 {
     if (!value.null && !type_is_by_value(store->types[column])) {
-        store->unseen += value.size;
-        value.data = arena_copy(&store->arena, datum_as_bytes(value)).data;
+        const bool large = value.size >= ROW_STORE_LARGE_BYTES;
+        if (!large) store->unseen += value.size;
+        value.data = (large ? task_copy : arena_copy)(&store->arena, datum_as_bytes(value)).data;
     }
     row[column] = value;
 }

@@ -3,6 +3,7 @@
 // Texts made of values of any type: joining, quoting, format().
 #include <limits.h>
 
+#include "core/work.h"
 #include "sql/function/function_table.h"
 #include "sql/parse/lexer.h"
 #include "sql/type/type_ops.h"
@@ -203,11 +204,11 @@ static struct status format_argument(struct function_call *call, const struct da
 
 static void append_padded(struct buffer *out, struct bytes text, int64_t width, bool left_side)
 {
-    int64_t length = (int64_t)utf8_length(text);
-    if (left_side) buffer_append_bytes(out, text);
+    const int64_t length = width == 0 ? 0 : (int64_t)utf8_length(text);
+    if (left_side) task_append(out, text);
     for (int64_t i = length; i < width; i++)
         buffer_append_u8(out, ' ');
-    if (!left_side) buffer_append_bytes(out, text);
+    if (!left_side) task_append(out, text);
 }
 
 static struct status format_one(struct function_call *call, const struct datum *args,

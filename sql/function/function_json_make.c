@@ -3,6 +3,7 @@
 // json and jsonb out of SQL values: to_json, the builders and the aggregates; and their parts as rows.
 #include <math.h>
 
+#include "core/work.h"
 #include "sql/type/array.h"
 #include "sql/type/composite.h"
 #include "sql/type/datetime.h"
@@ -198,7 +199,7 @@ static struct status append_jsonb(
     } else if (shape == SHAPE_BOOL) {
         json_append_bool(out, value.boolean);
     } else if (shape == SHAPE_JSONB) {
-        buffer_append_bytes(out, datum_as_bytes(value));
+        task_append(out, datum_as_bytes(value));
     } else if (shape == SHAPE_TIME || shape == SHAPE_TEXT) {
         json_append_string(out, text_of(call, oid, value));
     } else {

@@ -482,8 +482,11 @@ static void sort_entries(struct json_builder *builder)
 
 struct status json_builder_finish(struct json_builder *builder, struct buffer *out)
 {
-    size_t end = 0;
+    size_t end = 0, keys = 0;
     if (builder->object) sort_entries(builder);
+    for (uint32_t i = 0; builder->object && i < builder->count; i++)
+        keys += builder->entries[i].key.size;
+    buffer_reserve(out, 5 + (builder->object ? 8 : 4) * (size_t)builder->count + keys + builder->data.size);
     buffer_append_u8(out, builder->object ? JSON_OBJECT : JSON_ARRAY);
     append_u32(out, builder->count);
     for (uint32_t i = 0; builder->object && i < builder->count; i++) {
@@ -498,7 +501,7 @@ struct status json_builder_finish(struct json_builder *builder, struct buffer *o
         buffer_append_bytes(out, builder->entries[i].key);
     for (uint32_t i = 0; i < builder->count && builder_may_go_on(builder); i++) {
         const struct json_entry *entry = &builder->entries[i];
-        buffer_append(out, builder->data.data + entry->start, entry->end - entry->start);
+        task_append(out, bytes_of(builder->data.data + entry->start, entry->end - entry->start));
     }
     return builder->st;
 }

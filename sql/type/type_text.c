@@ -8,9 +8,20 @@
 #include "sql/type/type_ops.h"
 #include "sql/type/utf8.h"
 
+#define PIECE_BYTES (256u << 10)
+
+// Of a long text by pieces, at whose ends a character may be cut.
 struct status type_check_utf8(struct arena *arena, struct bytes text)
 {
-    size_t valid = utf8_valid_prefix(text);
+    size_t valid = 0;
+    while (text.size - valid > PIECE_BYTES) {
+        const size_t good = utf8_valid_prefix(bytes_of(text.data + valid, PIECE_BYTES));
+        valid += good;
+        if (good + 4 <= PIECE_BYTES) break;
+        const struct status st = task_work(task_current(), good);
+        if (failed(st)) return st;
+    }
+    valid += utf8_valid_prefix(bytes_skip(text, valid));
     if (valid == text.size) return STATUS_OK;
     struct buffer bad;
     buffer_init(&bad, arena);
@@ -25,9 +36,9 @@ static struct status copy_bytes(struct arena *arena, struct bytes text, struct d
 {
     uint8_t *copy = arena_try_alloc(arena, text.size);
     if (copy == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
-    if (text.size > 0) memcpy(copy, text.data, text.size);
+    (void)task_copy_to(copy, text);
     *value = datum_bytes(bytes_of(copy, text.size));
-    return STATUS_OK;
+    return text.size > PIECE_BYTES && task_current() != NULL ? task_check(task_current()) : STATUS_OK;
 }
 
 static struct status text_input(struct arena *arena, const struct type_context *context,
@@ -39,24 +50,11 @@ static struct status text_input(struct arena *arena, const struct type_context *
     return st;
 }
 
-// In pieces, since new memory is dear.
-#define PIECE_BYTES (256u << 10)
-static void append_long(struct buffer *out, struct datum value)
-{
-    struct bytes rest = datum_as_bytes(value);
-    buffer_reserve(out, rest.size);
-    while (rest.size > PIECE_BYTES && task_goes_on(PIECE_BYTES)) {
-        buffer_append(out, rest.data, PIECE_BYTES);
-        rest = bytes_skip(rest, PIECE_BYTES);
-    }
-    if (rest.size <= PIECE_BYTES) buffer_append_bytes(out, rest);
-}
-
 static void bytes_output(
     struct buffer *out, const struct type_context *context, type_oid oid, struct datum value)
 {
     (void)context, (void)oid;
-    if (UNLIKELY(value.size > PIECE_BYTES)) append_long(out, value);
+    if (UNLIKELY(value.size > PIECE_BYTES)) task_append(out, datum_as_bytes(value));
     else buffer_append(out, value.data, value.size);
 }
 
@@ -69,7 +67,7 @@ static struct status text_receive(
 static void bytes_send(struct buffer *out, type_oid oid, struct datum value)
 {
     (void)oid;
-    if (UNLIKELY(value.size > PIECE_BYTES)) append_long(out, value);
+    if (UNLIKELY(value.size > PIECE_BYTES)) task_append(out, datum_as_bytes(value));
     else buffer_append(out, value.data, value.size);
 }
 

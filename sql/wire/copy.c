@@ -80,7 +80,7 @@ void copy_write_field(struct buffer *out, const struct copy_options *options, st
         return;
     }
     if (!force_quote && !bytes_equal(text, options->null_text) && !wants_quotes(options, text)) {
-        buffer_append_bytes(out, text);
+        task_append(out, text);
         return;
     }
     buffer_append_u8(out, (uint8_t)options->quote);
@@ -339,7 +339,7 @@ static struct status take_line(struct copy_from *from,
         st = status_make(E_BAD_COPY_FILE_FORMAT, "extra data after last expected column");
     if (failed(st)) return with_line(from, st, &from->at);
     from->read = line;
-    from->kept = arena_copy(&from->batch, line);
+    from->kept = task_copy(&from->batch, line);
     st = add_row(from, columns, from->fields, count);
 
 out:
@@ -356,7 +356,7 @@ static struct status take_binary_row(struct copy_from *from,
     if (failed(st) || !*found) return with_line(from, st, &from->at);
     from->line++;
     from->read = bytes_of(before.data, (size_t)(reader->input.data - before.data));
-    from->kept = arena_copy(&from->batch, from->read);
+    from->kept = task_copy(&from->batch, from->read);
     return add_row(from, columns, from->fields, count);
 }
 
