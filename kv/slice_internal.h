@@ -39,6 +39,7 @@ struct slice_proposal {
     bool is_part;  // Of a large entry; the last one is the proposal itself.
     bool malloced; // And so is its payload.
     bool left;     // Its proposer is gone.
+    bool stages;   // Nothing rests on it yet: who is cancelled may leave it without its last part.
     struct slice_entry entry;
     struct pending pending;
     bool is_pending;

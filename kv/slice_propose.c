@@ -6,6 +6,7 @@
 #include "core/invariant.h"
 #include "core/mark.h"
 #include "core/log.h"
+#include "core/work.h"
 #include "kv/slice_internal.h"
 #include "kv/staged.h"
 
@@ -225,6 +226,10 @@ static struct status propose_parts(
             st = slice_not_leader();
             goto out;
         }
+        if (proposal->stages && failed(st = task_check(task))) {
+            covered("slice.parts_left");
+            goto out;
+        }
     }
 out:
     slice->parts_open = false;
@@ -264,6 +269,7 @@ static void pending_prepare(struct slice_proposal *proposal, struct arena *arena
     while (entry_op_next(&reader, &op)) {
         const struct pending *prepared;
         proposal->item_count += op.item_count;
+        proposal->stages = op.kind == ENTRY_STAGE;
         if (op.kind == ENTRY_DRAIN) proposal->item_count += op.sequence;
         if (op.kind == ENTRY_SEAL) pending_seal(proposal, &op, arena);
         if (op.kind == ENTRY_RESOLVE && op.commit) {

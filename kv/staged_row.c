@@ -339,6 +339,17 @@ out:
     return st;
 }
 
+// As a run has it: the key with its size, the version.
+static void row_append(struct buffer *rows, const struct entry_item *item)
+{
+    const uint32_t key_size = (uint32_t)item->key.size;
+    uint8_t *at = buffer_reserve(rows, 4 + key_size);
+    memcpy(at, &key_size, 4);
+    memcpy(at + 4, item->key.data, key_size);
+    rows->size += 4 + key_size;
+    version_append(rows, item);
+}
+
 struct run_builder {
     struct slice *slice;
     const struct entry_op *op;
@@ -349,22 +360,25 @@ struct run_builder {
     uint32_t starts[RUN_ROWS];
 };
 
-// How an entry is cut does not change either: a record that is put again is the same.
-static struct status run_flush(struct run_builder *builder)
+// How an entry is cut does not change either: a record that is put again is the same. `last` is behind the rows that were
+// gathered, counted with them: one so large that it is copied once. NULL: there is none.
+static struct status run_flush(struct run_builder *builder, const struct entry_item *last)
 {
     struct buffer record;
     if (builder->count == 0) return STATUS_OK;
     const uint32_t head = RUN_HEADER_BYTES + 4 * builder->count;
+    const size_t behind = last == NULL ? 0 : 4 + last->key.size + VERSION_HEADER_BYTES + last->value.size;
     buffer_init(&record, &builder->arena);
-    uint8_t *at = buffer_reserve(&record, head + builder->rows.size);
+    uint8_t *at = buffer_reserve(&record, head + builder->rows.size + behind);
     memcpy(at, &builder->op->sequence, 8);
     memcpy(at + 8, &builder->count, 4);
     for (uint32_t i = 0; i < builder->count; i++) {
         uint32_t start = head + builder->starts[i];
         memcpy(at + RUN_HEADER_BYTES + 4 * (size_t)i, &start, 4);
     }
-    memcpy(at + head, builder->rows.data, builder->rows.size);
+    if (builder->rows.size > 0) memcpy(at + head, builder->rows.data, builder->rows.size);
     record.size = head + builder->rows.size;
+    if (last != NULL) row_append(&record, last);
     struct bytes name = run_name(&builder->arena, builder->op->txn, builder->first);
     struct status st = store_put(builder->slice->store, STORE_META, name, buffer_bytes(&record));
     struct staged *staged = staged_find(builder->slice, builder->op->txn);
@@ -377,17 +391,14 @@ static struct status run_flush(struct run_builder *builder)
 
 static struct status run_add(struct run_builder *builder, const struct entry_item *item)
 {
-    const uint32_t key_size = (uint32_t)item->key.size;
     const bool first = builder->count == 0;
     if (first) builder->first = item->key;
     builder->starts[builder->count++] = (uint32_t)builder->rows.size;
-    uint8_t *at = buffer_reserve(&builder->rows, first ? 2 * RUN_BYTES : 4 + key_size);
-    memcpy(at, &key_size, 4);
-    memcpy(at + 4, item->key.data, key_size);
-    builder->rows.size += 4 + key_size;
-    version_append(&builder->rows, item);
+    if (!item->tombstone && item->value.size >= RUN_BYTES) return run_flush(builder, item);
+    if (first) buffer_reserve(&builder->rows, 2 * RUN_BYTES);
+    row_append(&builder->rows, item);
     bool full = builder->count == RUN_ROWS || builder->rows.size >= RUN_BYTES;
-    return full ? run_flush(builder) : STATUS_OK;
+    return full ? run_flush(builder, NULL) : STATUS_OK;
 }
 
 static struct status put_runs(struct slice_apply *apply, const struct entry_op *op)
@@ -404,7 +415,7 @@ static struct status put_runs(struct slice_apply *apply, const struct entry_op *
         TRY(run_add(&builder, &item));
         TRY(slice_apply_pause(apply, item.key.size + item.value.size + 64));
     }
-    TRY(run_flush(&builder));
+    TRY(run_flush(&builder, NULL));
 out:
     arena_fini(&builder.arena);
     return st;

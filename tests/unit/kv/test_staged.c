@@ -499,6 +499,61 @@ out:
     return st;
 }
 
+// --- cancelled -------------------------------------------------------------------------------------
+
+#define LARGE_BYTES (6u << 20)
+
+static struct status stage_large(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct kv_txn *txn = ((struct worker *)arg)->context;
+    uint8_t *value = arena_alloc(task->arena, LARGE_BYTES);
+    memset(value, 'x', LARGE_BYTES);
+    TRY(kv_put(task, txn, key(task, "a"), bytes_of(value, LARGE_BYTES)));
+    TRY(put(task, txn, "b", "mine")); // Stages "a", in many parts.
+out:
+    return st;
+}
+
+// Wherever in its parts a large entry was when its task was cancelled: it counts for nothing, and the log goes on.
+KV_TEST(staged, is_void_when_it_was_cancelled_between_its_parts)
+{
+    struct status st = STATUS_OK;
+    struct workers workers = {0};
+    struct kv_txn *txn;
+    struct bytes value;
+    uint32_t cancelled = 0;
+    wait_queue_init(&workers.ended);
+    TRY(put_now(task, "a", "1"));
+    for (uint32_t round = 0; round < 12; round++) {
+        struct arena_mark mark = arena_mark(task->arena);
+        TRY(begin_small(task, 0, &txn));
+        TRY(worker_start(task, &workers, 0, stage_large, txn));
+        for (uint32_t i = 0; i < 8u << round && workers.running > 0; i++) TRY(task_yield(task));
+        if (workers.list[0].task != NULL)
+            task_cancel(workers.list[0].task, status_make(E_QUERY_CANCELED, "cancelled"));
+        while (workers.running > 0) TRY(task_wait(task, &workers.ended));
+        st = workers.list[0].st;
+        CHECK(!failed(st) || status_is(st, E_QUERY_CANCELED));
+        cancelled += failed(st);
+        st = STATUS_OK;
+        kv_txn_rollback(task, txn);
+        TRY(put_now(task, "a", "2"));
+        TRY(read_now(task, "b", &value));
+        CHECK(is_text(value, NULL));
+        arena_release(task->arena, mark);
+    }
+    CHECK(cancelled > 0);
+    TRY(begin_small(task, 0, &txn));
+    TRY(worker_start(task, &workers, 0, stage_large, txn));
+    TRY(workers_wait(task, &workers, 1));
+    TRY(commit(task, txn));
+    TRY(read_now(task, "a", &value));
+    CHECK(value.size == LARGE_BYTES && value.data[0] == 'x' && value.data[LARGE_BYTES - 1] == 'x');
+out:
+    return st;
+}
+
 // --- bounds ---------------------------------------------------------------------------------------
 
 // However many rows it writes, its memory is the buffer's.
