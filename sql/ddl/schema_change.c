@@ -564,7 +564,7 @@ static struct status run_change(struct statement_context *context, const struct 
     TRY(job_create(context->task, session->tenant, session, &options, &id));
     TRY(ddl_add_job(session, id));
     TRY(session_txn_commit(context->task, session));
-    st = job_wait(context->task, session->tenant, id, &status);
+    st = job_wait_own(context->task, session->tenant, id, &status);
     st.retry = RETRY_NEVER; // It would meet what it has done itself.
     if (failed(st)) return add_names(context, st, target, schema_name);
     if (status == JOB_PAUSED)

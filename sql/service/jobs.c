@@ -8,6 +8,7 @@
 #include "core/hlc.h"
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/work.h"
 #include "sql/catalog/catalog_store.h"
 #include "sql/session/internal.h"
 #include "sql/service/settings.h"
@@ -17,6 +18,7 @@
 #define RETRY_PAUSE_MAX_NS 30000000000ull
 #define WAIT_PAUSE_MIN_NS 1000000ull
 #define WAIT_PAUSE_MAX_NS 100000000ull
+#define TAKE_BACK_PAUSE_MAX_NS 4000000ull // It takes a few commits.
 
 static const struct job_type *types[JOB_TYPES_MAX];
 static uint32_t type_count;
@@ -788,7 +790,8 @@ struct status job_start_committed(struct task *task, uint64_t tenant, int64_t id
     return st;
 }
 
-struct status job_wait(struct task *task, uint64_t tenant, int64_t id, enum job_status *status)
+static struct status wait_until_ended(
+    struct task *task, uint64_t tenant, int64_t id, uint64_t pause_max_ns, enum job_status *status)
 {
     struct status st = STATUS_OK;
     for (uint64_t pause = WAIT_PAUSE_MIN_NS;;) {
@@ -811,8 +814,61 @@ struct status job_wait(struct task *task, uint64_t tenant, int64_t id, enum job_
         }
         arena_release(task->arena, mark);
         TRY(task_sleep(task, pause));
-        pause = pause * 2 > WAIT_PAUSE_MAX_NS ? WAIT_PAUSE_MAX_NS : pause * 2;
+        pause = pause * 2 > pause_max_ns ? pause_max_ns : pause * 2;
     }
 out:
     return st;
+}
+
+struct status job_wait(struct task *task, uint64_t tenant, int64_t id, enum job_status *status)
+{
+    return wait_until_ended(task, tenant, id, WAIT_PAUSE_MAX_NS, status);
+}
+
+struct take_back {
+    uint64_t tenant;
+    int64_t id;
+    enum job_status status;
+    struct status outcome; // Of the job.
+    bool ended;
+};
+
+static struct status take_back(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    struct take_back *call = arg;
+    task->deadline_ns = task_now_ns(task) + JOB_TAKE_BACK_NS; // Only here: whoever called puts its own back.
+    for (uint64_t pause = WAIT_PAUSE_MIN_NS;; pause *= 2) {
+        st = job_cancel(task, call->tenant, call->id, false);
+        if (!failed(st) || !is_temporary(st)) break;
+        if (pause > WAIT_PAUSE_MAX_NS) pause = WAIT_PAUSE_MAX_NS;
+        TRY(task_sleep(task, pause));
+    }
+    // It has ended, or reverts for a reason of its own.
+    if (failed(st) && !status_is(st, E_NOT_IN_PREREQUISITE_STATE)) goto out;
+    call->outcome = wait_until_ended(task, call->tenant, call->id, TAKE_BACK_PAUSE_MAX_NS, &call->status);
+    st = task_check(task);
+    call->ended = !failed(st);
+
+out:
+    return st;
+}
+
+struct status job_wait_own(
+    struct task *task, uint64_t tenant, int64_t id, enum job_status *status)
+{
+    struct status st = job_wait(task, tenant, id, status);
+    const struct status because = task_check(task);
+    if (!status_is(because, E_QUERY_CANCELED)) return st;
+    struct take_back call = {.tenant = tenant, .id = id};
+    st = task_uncancelled(task, take_back, &call);
+    if (!call.ended) {
+        log_info(tenant, "job %lld: cancelled with its statement: %s", (long long)id, st.message);
+        return status_hint(task->arena, because, "Job %lld goes on; SHOW JOBS shows it.", (long long)id);
+    }
+    if (status != NULL) *status = call.status;
+    if (call.status == JOB_CANCELED) return because;
+    task_cancel_clear(task);
+    task->deadline_ns = UINT64_MAX;
+    return call.outcome;
 }

@@ -92,6 +92,13 @@ CHECKED struct status job_start_committed(struct task *task, uint64_t tenant, in
 // Waits for a terminal status (or paused) and returns ok, or the job's error.
 CHECKED struct status job_wait(
     struct task *task, uint64_t tenant, int64_t id, enum job_status *status);
+// The same for the job of the statement that waits. When that is cancelled (57014; not when its session ends) the job is,
+// too, and this returns what the cancel says once all is taken back. A job that has ended before, or reverts already, is
+// waited for: the cancel came too late then, and is over. Who is cancelled again, or has waited for JOB_TAKE_BACK_NS, is
+// let go with a hint: the job goes on reverting, or (when nobody could be asked) as it was.
+#define JOB_TAKE_BACK_NS 30000000000ull
+CHECKED struct status job_wait_own(
+    struct task *task, uint64_t tenant, int64_t id, enum job_status *status);
 
 // From inside the job. Writes progress, fraction (negative: leave) and running status (NULL: leave).
 // Fails with 57014 when the job was asked to stop, and with E_JOB_TAKEN, having written nothing, when another node

@@ -65,14 +65,17 @@ class Updater(Writer):
 
 
 class Change(threading.Thread):
-    def __init__(self, server, sql):
+    def __init__(self, server, sql, timeout_ms=0):
         super().__init__(daemon=True)
         self.server, self.sql, self.error = server, sql, None
+        self.session = server.connect("main")
+        self.session.run(f"SET statement_timeout = {timeout_ms}")
+        self.pid = self.session.raw.get_backend_pid()
         self.start()
 
     def run(self):
         try:
-            with self.server.connect("main") as session:
+            with self.session as session:
                 session.run(self.sql)
         except psycopg2.Error as error:
             self.error = error
@@ -181,6 +184,74 @@ class SchemaChanges(ClusterTest):
         self.check_indexes("t_v", "t_n")
         with self.server.connect("main") as session:
             self.assertEqual(session.value("SELECT count(*) FROM pg_indexes WHERE indexname = 't_n2'"), 0)
+
+    def shape(self):
+        """What a schema change changes."""
+        with self.server.wait_connect("main") as session:
+            return session.rows(
+                "SELECT attname::text, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute "
+                "WHERE attrelid = 't'::regclass AND attnum > 0 AND NOT attisdropped "
+                "UNION ALL SELECT indexname::text, indexdef, true FROM pg_indexes WHERE tablename = 't' "
+                "UNION ALL SELECT conname::text, pg_get_constraintdef(oid), convalidated FROM pg_constraint "
+                "WHERE conrelid = 't'::regclass ORDER BY 1, 2")
+
+    def test_who_cancels_the_statement_cancels_its_job(self):
+        def request(change):
+            change.session.raw.cancel()
+
+        def signal(change):
+            with self.server.connect("main") as session:
+                self.assertTrue(session.value("SELECT pg_cancel_backend(%s)", (change.pid,)))
+
+        def query(change):
+            with self.server.connect("main") as session:
+                session.run("CANCEL QUERIES (SELECT query_id FROM [SHOW CLUSTER STATEMENTS] WHERE query LIKE 'ALTER TABLE t %')")
+
+        def timeout(change):
+            pass  # What it was told before.
+
+        before = self.shape()
+        self.rate(300)
+        self.start_writing()
+        for sql, cancel in (
+                ("CREATE INDEX t_n ON t (v DESC)", request),
+                ("CREATE INDEX t_n ON t (v) WHERE v <> ''", signal),
+                ("ALTER TABLE t ALTER COLUMN v TYPE int USING v::int", request),
+                ("ALTER TABLE t ALTER COLUMN v TYPE int USING v::int", query),
+                ("ALTER TABLE t ADD COLUMN w text NOT NULL DEFAULT random()::text", signal),
+                ("ALTER TABLE t ADD CONSTRAINT t_length CHECK (length(v) < 100)", request),
+                ("ALTER TABLE t ALTER COLUMN v TYPE int USING v::int", timeout)):
+            with self.subTest(sql, cancel=cancel.__name__):
+                change = Change(self.server, sql, 2000 if cancel is timeout else 0)
+                if cancel is not timeout:
+                    wait_until(lambda: self.job()[3] == sql and self.job()[1] == "running" and self.job()[2] > 0.01, "progress")
+                cancel(change)
+                change.join(DEADLINE_S)
+                self.assertEqual(change.error.pgcode, "57014")
+                self.assertIn("statement timeout" if cancel is timeout else "user request", str(change.error))
+                # All of it is taken back by the time that the client hears of it.
+                self.assertEqual(self.job()[1], "canceled")
+                self.assertEqual(self.shape(), before)
+        self.rate(0)
+        self.finish_writing()
+        self.check_indexes("t_v", "t_pkey")
+        with self.server.connect("main") as session:
+            session.run("CREATE INDEX t_n ON t (v DESC)")
+            session.run("ALTER TABLE t ALTER COLUMN v TYPE int USING v::int")
+        self.check_indexes("t_v", "t_n", "t_pkey")
+
+    def test_who_ends_the_session_leaves_its_job(self):
+        self.rate(300)
+        change = Change(self.server, "CREATE INDEX t_n ON t (v DESC)")
+        self.await_fraction(0.01)
+        with self.server.connect("main") as session:
+            self.assertTrue(session.value("SELECT pg_terminate_backend(%s)", (change.pid,)))
+        change.join(DEADLINE_S)
+        self.assertEqual(change.error.pgcode, "57P01")
+        self.assertEqual(self.job()[1], "running")
+        self.rate(0)
+        self.await_status("succeeded")
+        self.check_indexes("t_v", "t_n")
 
     def test_constraints_are_checked_through_kills(self):
         with self.server.connect("main") as session:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The life of jobs: what survives whom, and who may stop what.
+#include "core/reactor.h"
 #include "tests/unit/sql/sql_harness.h"
 
 // A job that counts to the number in its payload, slowly, and remembers how far it is.
@@ -145,6 +146,76 @@ SQL_TEST(jobs, failures_are_kept_and_passing_ones_tried_again, 1)
     REFUSED(SQL_OF("CANCEL JOB %lld", id), "55000");
     TRY(job_cancel(task, TENANT, id, true));
     TRY(wait_for(task, id, JOB_CANCELED));
+out:
+    return st;
+}
+
+struct waiter {
+    int64_t id;
+    enum job_status status;
+    struct status st;
+    bool waits, ended;
+};
+
+static struct status wait_own(struct task *task, void *arg)
+{
+    struct waiter *waiter = arg;
+    waiter->waits = true;
+    const struct status st = job_wait_own(task, TENANT, waiter->id, &waiter->status);
+    waiter->st = status_make(st.code, "");
+    waiter->ended = true;
+    return STATUS_OK;
+}
+
+// Who waits for a job of its own takes it along when it is cancelled, once all is taken back; not when its session ends.
+SQL_TEST(jobs, are_cancelled_with_the_statement_that_waits, 2)
+{
+    struct status st = STATUS_OK;
+    static const struct {
+        uint32_t because;
+        bool twice;
+        uint8_t steps;
+        enum job_status becomes;
+        const char *why;
+    } rows[] = {
+        {E_QUERY_CANCELED, false, 250, JOB_CANCELED, "a cancel"},
+        {E_ADMIN_SHUTDOWN, false, 20, JOB_SUCCEEDED, "the session's end leaves it"},
+        {E_QUERY_CANCELED, true, 250, JOB_CANCELED, "whoever is cancelled again waits no longer"},
+    };
+    register_types();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct waiter waiter = {0};
+        reverted = 0;
+        TRY(start_job(task, &count_type, rows[i].steps, &waiter.id));
+        TRY(wait_for(task, waiter.id, JOB_RUNNING));
+        struct task_options options = {.fn = wait_own, .arg = &waiter, .kind = "waiter", .tenant = TENANT, .class = TASK_DEFAULT};
+        struct task *started = NULL;
+        TRY(task_start_call(task->shard, &options, 0, &started));
+        while (!waiter.waits) TRY(task_yield(task));
+        CHECK(!waiter.ended);
+        task_cancel(started, status_make(rows[i].because, "because"));
+        if (rows[i].twice) {
+            TRY(task_yield(task));
+            if (!waiter.ended) task_cancel(started, status_make(rows[i].because, "because"));
+        }
+        while (!waiter.ended) TRY(task_sleep(task, 1000000));
+        CHECK_FAILS(waiter.st, rows[i].because);
+        if (!rows[i].twice && rows[i].because == E_QUERY_CANCELED) CHECK(reverted == 1 && waiter.status == JOB_CANCELED);
+        if (rows[i].twice && waiter.status != JOB_CANCELED) {
+            st = job_cancel(task, TENANT, waiter.id, false);
+            CHECK(!failed(st) || status_is(st, E_NOT_IN_PREREQUISITE_STATE));
+            st = STATUS_OK;
+        }
+        TRY(wait_for(task, waiter.id, rows[i].becomes));
+    }
+    // A cancel that comes when the job has ended changes nothing.
+    struct waiter late = {0};
+    TRY(start_job(task, &count_type, 1, &late.id));
+    TRY(job_wait(task, TENANT, late.id, NULL));
+    task_cancel(task, status_make(E_QUERY_CANCELED, "because"));
+    TRY(job_wait_own(task, TENANT, late.id, &late.status));
+    CHECK(late.status == JOB_SUCCEEDED && !task->cancelled);
+
 out:
     return st;
 }
