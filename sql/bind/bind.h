@@ -369,6 +369,8 @@ CHECKED struct status bind_domain_cast(struct binder *binder, struct scope *scop
 // The same of an array, element by element; `domain` is the array's type.
 CHECKED struct status bind_domain_array_cast(struct binder *binder, struct scope *scope,
     const struct expr *expr, type_oid domain, struct scalar **out);
+// Operators that ask for two arrays of one type; others take arrays of what is beneath a domain, too.
+bool bind_wants_same_arrays(const char *name);
 // What is assigned to an element, or to a slice, of an array of a domain's: it is checked, unless it can only be computed once.
 CHECKED struct status bind_domain_part(
     struct binder *binder, type_oid domain, bool slice, struct scalar **value, bool *checked);

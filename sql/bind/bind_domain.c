@@ -164,6 +164,19 @@ static const struct function domain_elements_check = {.name = "domain_elements_c
     .volatility = FUNCTION_STABLE,
     .fn = check_domain,
     FN_ARGS(TYPE_ANYELEMENT, TYPE_BOOL, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT)};
+// Of a literal, which is an array of the domain from the first: whoever keeps the expression keeps it as one.
+static const struct function domain_literal_check = {.name = "domain_elements_check",
+    .kind = FUNCTION_SCALAR,
+    .oid = 131997,
+    .result = TYPE_ANYELEMENT,
+    .volatility = FUNCTION_IMMUTABLE,
+    .fn = check_domain,
+    FN_ARGS(TYPE_ANYELEMENT, TYPE_BOOL, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT)};
+
+static bool is_literal(const struct scalar *scalar)
+{
+    return scalar->kind == SCALAR_CONST || scalar->kind == SCALAR_PARAM;
+}
 
 static void wrap_check(struct binder *binder, const struct function *function, struct scalar *condition,
     const struct bind_type *domain, const char *name, struct scalar **out)
@@ -266,7 +279,9 @@ static struct status check_value(
 {
     struct status st = STATUS_OK;
     const struct table_desc *type = found->type;
-    const struct function *function = elements ? &domain_elements_check : &domain_check;
+    const struct function *function = !elements          ? &domain_check
+                                      : is_literal(*out) ? &domain_literal_check
+                                                         : &domain_elements_check;
     struct scalar *value = *out, *condition;
     struct bytes text = binder->text;
     binder->text = (struct bytes){0};
@@ -334,8 +349,7 @@ struct status bind_domain_part(
 
 // --- in operators ------------------------------------------------------------------------------------------
 
-// Operators that ask for two arrays of one type; others take arrays of what is beneath the domain, too.
-static bool wants_same_arrays(const char *name)
+bool bind_wants_same_arrays(const char *name)
 {
     static const char *const names[] = {"=", "<>", "<", "<=", ">", ">=", "@>", "<@", "&&"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -343,16 +357,11 @@ static bool wants_same_arrays(const char *name)
     return false;
 }
 
-static bool is_literal(const struct scalar *scalar)
-{
-    return scalar->kind == SCALAR_CONST || scalar->kind == SCALAR_PARAM;
-}
-
 // Of no domain for certain: what calls and queries give is not told by `domain`.
 static bool is_plain_array(const struct scalar *scalar)
 {
     if (!type_is_array(scalar->type.oid) || scalar->domain != 0) return false;
-    if (is_literal(scalar)) return true;
+    if (scalar->kind == SCALAR_CONST) return true;
     if (scalar->kind != SCALAR_ARRAY) return false;
     for (uint32_t i = 0; i < scalar->arg_count; i++)
         if (!is_literal(scalar->args[i]) || scalar->args[i]->domain != 0) return false;
@@ -366,10 +375,13 @@ struct status bind_domain_operands(struct binder *binder, const char *name, stru
     const bool from_left = type_is_domain_array((*left)->domain);
     struct scalar **other = from_left ? right : left;
     const type_oid domain = from_left ? (*left)->domain : (*right)->domain;
-    if (!type_is_domain_array(domain) || (*other)->domain == domain || !wants_same_arrays(name)) return st;
-    if (scalar_is_unknown(*other) && is_literal(*other)) {
+    if (!type_is_domain_array(domain) || (*other)->domain == domain || !bind_wants_same_arrays(name)) return st;
+    const struct type array = (from_left ? *left : *right)->type;
+    // A parameter's type may be what was found here before.
+    if ((scalar_is_unknown(*other) && is_literal(*other)) ||
+        ((*other)->kind == SCALAR_PARAM && (*other)->type.oid == array.oid)) {
         const struct bind_type *found = bind_names_type_by_id(binder->names, type_user_id(domain));
-        TRY(bind_coerce(binder, other, (from_left ? *left : *right)->type, CAST_IMPLICIT, NULL));
+        TRY(bind_coerce(binder, other, array, CAST_IMPLICIT, NULL));
         TRY(check_value(binder, found, true, other));
         return st;
     }

@@ -5,6 +5,7 @@
 //
 // Source   The output of PostgreSQL 15's pg_get_expr and pg_get_constraintdef.
 #include "core/task.h"
+#include "sql/catalog/pg_catalog.h"
 #include "sql/catalog/catalog_text.h"
 #include "sql/parse/deparse.h"
 #include "sql/catalog/expression_text.h"
@@ -271,16 +272,23 @@ static void put_list(struct text_run *run, const char *before, const struct scal
 
 // --- operators and calls ---------------------------------------------------------------------------------------
 
+// Arrays of a domain are compared as such: for that they are no arrays of what is beneath it.
+static bool is_as_base(const char *operator, const struct scalar *operand)
+{
+    return !type_is_domain_array(operand->domain) || !bind_wants_same_arrays(operator);
+}
+
 static void put_operator(struct text_run *run, const struct scalar *scalar)
 {
     struct buffer *out = &run->out;
+    const char *name = scalar->function->name;
     open(run, !run->pretty);
     if (scalar->arg_count == 2) {
-        put_operand(run, scalar, scalar->args[0], true);
-        buffer_printf(out, " %s ", scalar->function->name);
-        put_operand(run, scalar, scalar->args[1], true);
+        put_operand(run, scalar, scalar->args[0], is_as_base(name, scalar->args[0]));
+        buffer_printf(out, " %s ", name);
+        put_operand(run, scalar, scalar->args[1], is_as_base(name, scalar->args[1]));
     } else {
-        buffer_printf(out, "%s ", scalar->function->name);
+        buffer_printf(out, "%s ", name);
         put_operand(run, scalar, scalar->args[0], true);
     }
     close(run, !run->pretty);
@@ -451,11 +459,20 @@ static void put_distinct(struct text_run *run, const struct scalar *scalar)
 {
     if (scalar->negated) buffer_append_string(&run->out, run->pretty ? "NOT " : "(NOT ");
     open(run, !run->pretty);
-    put_operand(run, scalar, scalar->args[0], true);
+    put_operand(run, scalar, scalar->args[0], is_as_base("=", scalar->args[0]));
     buffer_append_string(&run->out, " IS DISTINCT FROM ");
-    put_operand(run, scalar, scalar->args[1], true);
+    put_operand(run, scalar, scalar->args[1], is_as_base("=", scalar->args[1]));
     close(run, !run->pretty);
     if (scalar->negated) close(run, !run->pretty);
+}
+
+static void put_nullif(struct text_run *run, const struct scalar *equal)
+{
+    buffer_append_string(&run->out, "NULLIF(");
+    put_scalar_text(run, equal->args[0], is_as_base("=", equal->args[0]));
+    buffer_append_string(&run->out, ", ");
+    put_scalar_text(run, equal->args[1], is_as_base("=", equal->args[1]));
+    close(run, true);
 }
 
 // x IN (...): a comparison with an array. Strings of a limited length are compared as text.
@@ -572,7 +589,7 @@ void put_scalar_text(struct text_run *run, const struct scalar *scalar, bool sho
     case SCALAR_EXTREME:
         put_list(run, scalar->greatest ? "GREATEST(" : "LEAST(", scalar, 0, ")");
         break;
-    case SCALAR_NULLIF: put_list(run, "NULLIF(", scalar->args[1], 0, ")"); break;
+    case SCALAR_NULLIF: put_nullif(run, scalar->args[1]); break;
     case SCALAR_IN: put_in(run, scalar); break;
     case SCALAR_ANY_ARRAY: put_any_array(run, scalar); break;
     case SCALAR_ARRAY:

@@ -438,6 +438,16 @@ static struct status check_castable(
         column->name, type_format(alter->context->arena, to));
 }
 
+static struct status check_not_twice(struct alter *alter, const struct column_desc *column)
+{
+    const struct column_desc *before = table_column_by_id(alter->before, column->id);
+    if (before == NULL || (before->type.oid == column->type.oid && before->domain == column->domain &&
+                              before->type.typmod == column->type.typmod))
+        return STATUS_OK;
+    return ddl_error(alter->context, E_FEATURE_NOT_SUPPORTED, "cannot alter type of column \"%s\" twice",
+        column->name);
+}
+
 static struct status set_type(struct alter *alter)
 {
     struct status st = STATUS_OK;
@@ -463,6 +473,7 @@ static struct status set_type(struct alter *alter)
                 alter->table->columns[i].name);
     }
     TRY(check_castable(alter, column, to));
+    TRY(check_not_twice(alter, column));
     if (column->default_sql != NULL && column->type.oid != to.oid &&
         cast_find(column->type.oid, to.oid, CAST_ASSIGNMENT) == NULL)
         return ddl_error(context, E_DATATYPE_MISMATCH,
@@ -912,6 +923,7 @@ static struct status run_steps(
         if (steps[i].constraint != NULL && alter->skips == alter->command) continue;
         TRY(alter_load(alter));
         if (alter->table == NULL) goto out;
+        if (alter->before == NULL) alter->before = alter->source;
         if (steps[i].constraint == NULL)
             TRY(run_command(alter));
         else

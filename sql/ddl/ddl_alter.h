@@ -13,6 +13,7 @@ struct alter {
     struct statement_context *context;
     const struct alter_table *statement;
     const struct alter_command *command;
+    const struct table_desc *before; // The whole statement.
     struct table_desc *source; // As stored.
     struct table_desc *table;  // Being edited.
     const struct alter_command *skips; // An ADD COLUMN IF NOT EXISTS whose column there was.

@@ -139,3 +139,9 @@ TRUNCATE p RESTART IDENTITY;
 DROP TABLE p;
 DROP TABLE p CASCADE;
 \d c
+-- A column's type changes once in a statement.
+CREATE TABLE twice (a int4, b int4);
+ALTER TABLE twice ALTER b TYPE text USING b::text, ALTER b TYPE text;
+ALTER TABLE twice ALTER b TYPE int4, ALTER b TYPE int8, ALTER a TYPE int8;
+ALTER TABLE twice ALTER b TYPE numeric(5, 2), ALTER b TYPE numeric(6, 2);
+\d twice
