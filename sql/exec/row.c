@@ -371,14 +371,22 @@ static void append_sized(struct buffer *out, type_oid type, struct datum value)
 
 #define ROW_LARGE_BYTES (256u << 10)
 
+// Room for all values from `from` on at once, instead of growing by copies.
+static void reserve_rest(
+    const struct row_index *index, const struct datum *row, uint32_t from, struct buffer *value)
+{
+    size_t bytes = 0;
+    for (uint32_t i = from; i < index->value_count; i++) {
+        const struct datum *datum = &row[index->values[i].ordinal];
+        const bool sized = !datum->null && type_ops(index->values[i].type)->storage == TYPE_STORE_BYTES;
+        bytes += 20 + (sized ? datum->size : 8);
+    }
+    buffer_reserve(value, bytes);
+}
+
 void row_value(const struct row_index *index, const struct datum *row, struct buffer *value)
 {
-    size_t large = 0; // At once, instead of growing by copies.
-    for (uint32_t i = 0; i < index->value_count; i++) {
-        const struct datum *datum = &row[index->values[i].ordinal];
-        if (UNLIKELY(!datum->null && datum->size >= 0x80) && !type_is_by_value(index->values[i].type)) large += datum->size;
-    }
-    if (UNLIKELY(large >= ROW_LARGE_BYTES)) buffer_reserve(value, large + 20 * (size_t)index->value_count);
+    bool reserved = false;
     buffer_append_u8(value, ROW_VERSION);
     for (uint32_t i = 0; i < index->value_count; i++) {
         const struct row_value_column *column = &index->values[i];
@@ -387,6 +395,10 @@ void row_value(const struct row_index *index, const struct datum *row, struct bu
             if (!column->has_missing) continue;
             append_varint(value, (uint64_t)column->column_id * 2 + 1);
             continue;
+        }
+        if (UNLIKELY(datum.size >= ROW_LARGE_BYTES) && !reserved) {
+            reserved = true;
+            reserve_rest(index, row, i, value);
         }
         append_varint(value, (uint64_t)column->column_id * 2);
         append_sized(value, column->type, datum);
