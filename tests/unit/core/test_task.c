@@ -8,6 +8,7 @@
 
 #include "core/metrics.h"
 #include "core/reactor.h"
+#include "core/work.h"
 
 #define MS 1000000ull
 
@@ -149,6 +150,36 @@ NODE_TEST(task, cancel_ends_the_wait, 1)
         TRY(task_wait(task, &victim.done));
     CHECK(status_is(victim.wait_status, E_QUERY_CANCELED));
     CHECK(!failed(victim.clear_status));
+out:
+    return st;
+}
+
+// Of a cancelled task a large copy is cut short, and says where; small ones, and those that may not suspend, are whole.
+NODE_TEST(task, large_copies_are_cut_short_by_a_cancel, 1)
+{
+    struct status st = STATUS_OK;
+    struct buffer out;
+    uint8_t *bytes = arena_alloc(task->arena, 1 << 20);
+    for (size_t i = 0; i < 1 << 20; i++) bytes[i] = (uint8_t)(i * 7 >> 3);
+    const struct bytes large = bytes_of(bytes, (1 << 20) - 3), small = bytes_of(bytes, 100);
+    buffer_init(&out, task->arena);
+    task_append(&out, small);
+    task_append(&out, large);
+    CHECK(out.size == small.size + large.size && memcmp(out.data + small.size, large.data, large.size) == 0);
+    CHECK(bytes_equal(task_copy(task->arena, large), large));
+    task_cancel(task, status_make(E_QUERY_CANCELED, "canceled"));
+    out.size = 0;
+    task_append(&out, small);
+    CHECK(out.size == small.size);
+    task_append(&out, large);
+    CHECK(out.size < large.size && memcmp(out.data + small.size, large.data, out.size - small.size) == 0);
+    out.size = 0;
+    nosuspend_begin(task);
+    task_append(&out, large);
+    nosuspend_end(task);
+    CHECK(bytes_equal(buffer_bytes(&out), large));
+    task_cancel_clear(task);
+
 out:
     return st;
 }
