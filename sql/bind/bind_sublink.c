@@ -3,13 +3,17 @@
 // Queries within expressions: EXISTS, IN, ANY, ALL, one value, ARRAY.
 #include "sql/bind/bind.h"
 #include "sql/parse/deparse.h"
+#include "sql/plan/scalar_equal.h"
 
-// Where a query within an expression stood. Alike in one scope, two mean the same.
+// Where a query within an expression stood. Alike in one scope, two mean the same: as they are written, or as what they
+// were bound to, with the same names.
 struct sublink_origin {
     struct arena *arena;
+    const struct binder *binder;
     const struct scope *scope;
     const struct expr *expr;
     const char *text; // Of `expr`, once somebody asked for it.
+    const char **outputs; // What its columns are called.
 };
 
 static const char *origin_text(struct sublink_origin *origin)
@@ -21,11 +25,29 @@ static const char *origin_text(struct sublink_origin *origin)
     return origin->text = buffer_string(&out);
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    if (a == NULL || b == NULL) return a == b;
+    return strcmp(a, b) == 0;
+}
+
+static bool alike(const struct scalar_naming *naming, var_id a, var_id b)
+{
+    const struct var_info *vars = ((const struct binder *)naming->context)->vars;
+    return same_text(vars[a].name, vars[b].name) && same_text(vars[a].table, vars[b].table);
+}
+
 static bool same_query(const struct scalar *a, const struct scalar *b)
 {
     struct sublink_origin *of_a = a->subquery.origin, *of_b = b->subquery.origin;
-    return of_a != NULL && of_b != NULL && of_a->scope == of_b->scope &&
-           strcmp(origin_text(of_a), origin_text(of_b)) == 0;
+    if (of_a == NULL || of_b == NULL || of_a->scope != of_b->scope) return false;
+    if (strcmp(origin_text(of_a), origin_text(of_b)) == 0) return true;
+    if (a->subquery.output_count != b->subquery.output_count) return false;
+    for (uint32_t i = 0; i < a->subquery.output_count; i++)
+        if (!same_text(of_a->outputs[i], of_b->outputs[i])) return false;
+    const struct binder *binder = of_a->binder;
+    return subquery_equal(a, b,
+        &(struct scalar_naming){.arena = binder->arena, .var_count = binder->var_count, .alike = alike, .context = binder});
 }
 
 static bool same_stable(const struct scalar *a, const struct scalar *b)
@@ -97,7 +119,9 @@ struct status bind_sublink(
     struct scalar *sublink =
         scalar_new(binder->arena, SCALAR_SUBQUERY, TYPE_OF(TYPE_BOOL), expr->position);
     sublink->subquery.origin = ARENA_NEW(binder->arena, struct sublink_origin);
-    *sublink->subquery.origin = (struct sublink_origin){binder->arena, scope, expr, NULL};
+    const char **names = ARENA_ARRAY(binder->arena, const char *, query.column_count + 1u);
+    for (uint32_t i = 0; i < query.column_count; i++) names[i] = query.columns[i].name;
+    *sublink->subquery.origin = (struct sublink_origin){binder->arena, binder, scope, expr, NULL, names};
     sublink->subquery.kind = kind;
     sublink->subquery.rel = query.rel;
     sublink->subquery.outputs = ARENA_ARRAY(binder->arena, var_id, query.column_count);
