@@ -679,18 +679,18 @@ static struct status merge_using(struct binder *binder, const struct from_item *
 {
     struct status st = STATUS_OK;
     merge->merged = ARENA_ARRAY(binder->arena, struct range_column, using->count);
+    struct scalar **compared = ARENA_ARRAY(binder->arena, struct scalar *, 2 * using->count + 1);
     for (uint32_t i = 0; i < using->count; i++) {
         const char *name = using->items[i];
         struct range_column *l, *r;
-        struct scalar *equal;
         TRY(using_column(binder, left, name, "left", item->position, &l));
         TRY(using_column(binder, right, name, "right", item->position, &r));
         range_column_read(l);
         range_column_read(r);
         bind_note_using(binder, left, l);
         bind_note_using(binder, right, r);
-        TRY(bind_operator(binder, "=", l->scalar, r->scalar, item->position, &equal));
-        scalar_list_add_conjuncts(binder->arena, &join->join.on, equal);
+        compared[2 * i] = l->scalar;
+        compared[2 * i + 1] = r->scalar;
         struct scalar *pair[2] = {l->scalar, r->scalar};
         struct type type;
         TRY(bind_common_type(binder, "JOIN/USING", pair, 2, &type));
@@ -710,6 +710,12 @@ static struct status merge_using(struct binder *binder, const struct from_item *
             merged->scalar = bind_var(binder, var, POSITION_NONE);
         }
         l->merged = r->merged = true;
+    }
+    // What the columns have in common is told before how they compare.
+    for (uint32_t i = 0; i < using->count; i++) {
+        struct scalar *equal;
+        TRY(bind_operator(binder, "=", compared[2 * i], compared[2 * i + 1], POSITION_NONE, &equal)); // Told without a place.
+        scalar_list_add_conjuncts(binder->arena, &join->join.on, equal);
     }
 
 out:

@@ -109,7 +109,6 @@ const struct time_zone *time_zone_find(struct bytes name)
         while (letters < rest.size && ((rest.data[letters] | 0x20) >= 'a' &&
                                           (rest.data[letters] | 0x20) <= 'z'))
             letters++;
-        if (letters > 0 && letters < 3) return NULL;
         rest = bytes_skip(rest, letters);
     }
     if (rest.size == 0 || !parse_offset(rest, &seconds)) return NULL;

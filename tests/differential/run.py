@@ -64,7 +64,6 @@ OWN = [
     (re.compile(r"populate_record\(NULL::da"), "domains of a table's columns are checked when rows are stored"),
     (re.compile(r"'[^'\"]*\\[^']*'::jsonpath"), "PostgreSQL takes a word with an escape in it for a key word of jsonpath"),
     (re.compile(r"'\{[^']*,-?infinity\}'(?!::).*timestamp|timestamp.*'\{[^']*,-?infinity\}'(?!::)"), "PostgreSQL passes over what stands before infinity in the text of a time"),
-    (re.compile(r"'[^']*\d:?[A-Za-z]\d[^']*'::(ts|tstz|date)(multi)?range"), "PostgreSQL takes a letter within a number for a zone, and what follows for the rest of the number"),
     (re.compile(r"(first|last|nth)_value\(.* ROWS BETWEEN (\d+ PRECEDING AND \d+ PRECEDING|\d+ FOLLOWING AND \d+ FOLLOWING) EXCLUDE TIES"), "of a frame with the row's ties at its end, but without the row, PostgreSQL has nothing to give"),
     (re.compile(r"to_record(set)?\("), "PostgreSQL tells before it evaluates that the columns are not known"),
 ]
@@ -83,8 +82,8 @@ PLANNED_FIRST = re.compile(r"\) [<>]=? \(?ROW\(|(to_jsonb?|jsonb?_build_\w+|conc
 NOT_IMMUTABLE = re.compile(r"\b(pg_typeof|to_jsonb?|jsonb?_build_\w+|row_to_json|array_to_json|concat(_ws)?|to_char|date_trunc|format|timestamptz|quote_\w+)\b")
 # Errors of values that PostgreSQL calls features that are not there.
 VALUE_REFUSED = re.compile(r'^(ERROR:  )?(unit "\w+" not supported for type|cannot convert (NaN|infinity) to )')
-# Texts that are read as times, and names of zones.
-READ = re.compile(r"'::(date|time|timetz|timestamp|timestamptz|interval)\b|AS (date|time|interval)")
+# Texts that are read as times, or as ranges of them, and names of zones.
+READ = re.compile(r"'::(date|time|timetz|timestamp|timestamptz|interval|(ts|tstz|date)(multi)?range)\b|AS (date|time|interval)")
 ZONE = re.compile(r"timezone\(|AT TIME ZONE|date_trunc\(|make_timestamptz\(")
 # Errors of values on both sides.
 RUNTIME = re.compile(r"(22|0A|54|21)... against (22|0A|54|21)...")
