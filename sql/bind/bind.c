@@ -62,6 +62,7 @@ var_id bind_new_row(struct binder *binder, const struct table_desc *table, const
         var_id var =
             bind_new_var(binder, table->columns[i].name, alias, bind_column_type(&table->columns[i]));
         binder->vars[var].domain = table->columns[i].domain;
+        binder->vars[var].column = true;
     }
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];

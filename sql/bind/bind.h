@@ -191,6 +191,7 @@ struct var_info {
     struct type type;
     const struct scalar *row; // Of a record that an expression made: that expression; or NULL.
     type_oid domain;          // As a scalar's.
+    bool column;              // It is a table's own.
 };
 
 struct binder {
@@ -369,8 +370,10 @@ CHECKED struct status bind_domain_cast(struct binder *binder, struct scope *scop
 // The same of an array, element by element; `domain` is the array's type.
 CHECKED struct status bind_domain_array_cast(struct binder *binder, struct scope *scope,
     const struct expr *expr, type_oid domain, struct scalar **out);
-// Operators that ask for two arrays of one type; others take arrays of what is beneath a domain, too.
-bool bind_wants_same_arrays(const char *name);
+// Of what domain's arrays and elements a function is called that takes any; 0: of none's, or of several.
+type_oid bind_domain_args(const struct function *function, struct scalar *const *args, uint32_t count);
+// Of what domain's elements the array is that it makes of these; 0: of none's.
+type_oid bind_domain_result(const struct function *function, struct scalar *const *args, uint32_t count);
 // What is assigned to an element, or to a slice, of an array of a domain's: it is checked, unless it can only be computed once.
 CHECKED struct status bind_domain_part(
     struct binder *binder, type_oid domain, bool slice, struct scalar **value, bool *checked);

@@ -347,9 +347,37 @@ struct status bind_domain_part(
     return *checked ? check_value(binder, found, slice, value) : STATUS_OK;
 }
 
+// --- in calls ---------------------------------------------------------------------------------------------
+
+static bool is_any_array(type_oid oid)
+{
+    return oid == TYPE_ANYARRAY || oid == TYPE_ANYCOMPATIBLEARRAY;
+}
+
+type_oid bind_domain_args(const struct function *function, struct scalar *const *args, uint32_t count)
+{
+    type_oid domain = 0;
+    if (function->user != NULL || count != function->arg_count) return 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (is_any_array(function->args[i]) && type_is_domain_array(args[i]->domain)) domain = args[i]->domain;
+    for (uint32_t i = 0; i < count && domain != 0; i++) {
+        const type_oid asked = function->args[i];
+        const bool element = asked == TYPE_ANYELEMENT || asked == TYPE_ANYCOMPATIBLE;
+        if ((!element && !is_any_array(asked)) || scalar_is_null_const(args[i])) continue;
+        if (args[i]->domain != (element ? type_info(domain)->element : domain)) return 0;
+    }
+    return domain;
+}
+
+type_oid bind_domain_result(const struct function *function, struct scalar *const *args, uint32_t count)
+{
+    return is_any_array(function->result) ? bind_domain_args(function, args, count) : 0;
+}
+
 // --- in operators ------------------------------------------------------------------------------------------
 
-bool bind_wants_same_arrays(const char *name)
+// Operators that ask for two arrays of one type; others take arrays of what is beneath a domain, too.
+static bool wants_same_arrays(const char *name)
 {
     static const char *const names[] = {"=", "<>", "<", "<=", ">", ">=", "@>", "<@", "&&"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -358,10 +386,11 @@ bool bind_wants_same_arrays(const char *name)
 }
 
 // Of no domain for certain: what calls and queries give is not told by `domain`.
-static bool is_plain_array(const struct scalar *scalar)
+static bool is_plain_array(const struct binder *binder, const struct scalar *scalar)
 {
     if (!type_is_array(scalar->type.oid) || scalar->domain != 0) return false;
     if (scalar->kind == SCALAR_CONST) return true;
+    if (scalar->kind == SCALAR_VAR) return binder->vars[scalar->var].column;
     if (scalar->kind != SCALAR_ARRAY) return false;
     for (uint32_t i = 0; i < scalar->arg_count; i++)
         if (!is_literal(scalar->args[i]) || scalar->args[i]->domain != 0) return false;
@@ -375,7 +404,7 @@ struct status bind_domain_operands(struct binder *binder, const char *name, stru
     const bool from_left = type_is_domain_array((*left)->domain);
     struct scalar **other = from_left ? right : left;
     const type_oid domain = from_left ? (*left)->domain : (*right)->domain;
-    if (!type_is_domain_array(domain) || (*other)->domain == domain || !bind_wants_same_arrays(name)) return st;
+    if (!type_is_domain_array(domain) || (*other)->domain == domain || !wants_same_arrays(name)) return st;
     const struct type array = (from_left ? *left : *right)->type;
     // A parameter's type may be what was found here before.
     if ((scalar_is_unknown(*other) && is_literal(*other)) ||
@@ -383,9 +412,10 @@ struct status bind_domain_operands(struct binder *binder, const char *name, stru
         const struct bind_type *found = bind_names_type_by_id(binder->names, type_user_id(domain));
         TRY(bind_coerce(binder, other, array, CAST_IMPLICIT, NULL));
         TRY(check_value(binder, found, true, other));
+        *other = declared(binder, *other, domain);
         return st;
     }
-    if (!type_is_domain_array((*other)->domain) && !is_plain_array(*other)) return st;
+    if (!type_is_domain_array((*other)->domain) && !is_plain_array(binder, *other)) return st;
     const struct type beneath = TYPE_OF((*other)->domain != 0 ? (*other)->domain : (*other)->type.oid);
     return status_hint(binder->arena,
         bind_error(binder, position, E_UNDEFINED_FUNCTION, "operator does not exist: %s %s %s",

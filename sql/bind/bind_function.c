@@ -486,6 +486,7 @@ struct status bind_call_node(struct binder *binder, const struct function_match 
         (*out)->type.collation = call->type.collation;
         (*out)->collation_explicit = call->collation_explicit;
     }
+    (*out)->domain = bind_domain_result(match->function, args, count);
 
 out:
     return st;

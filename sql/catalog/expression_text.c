@@ -272,21 +272,16 @@ static void put_list(struct text_run *run, const char *before, const struct scal
 
 // --- operators and calls ---------------------------------------------------------------------------------------
 
-// Arrays of a domain are compared as such: for that they are no arrays of what is beneath it.
-static bool is_as_base(const char *operator, const struct scalar *operand)
-{
-    return !type_is_domain_array(operand->domain) || !bind_wants_same_arrays(operator);
-}
-
 static void put_operator(struct text_run *run, const struct scalar *scalar)
 {
     struct buffer *out = &run->out;
     const char *name = scalar->function->name;
+    const bool made = bind_domain_args(scalar->function, scalar->args, scalar->arg_count) != 0;
     open(run, !run->pretty);
     if (scalar->arg_count == 2) {
-        put_operand(run, scalar, scalar->args[0], is_as_base(name, scalar->args[0]));
+        put_operand(run, scalar, scalar->args[0], !made);
         buffer_printf(out, " %s ", name);
-        put_operand(run, scalar, scalar->args[1], is_as_base(name, scalar->args[1]));
+        put_operand(run, scalar, scalar->args[1], !made);
     } else {
         buffer_printf(out, "%s ", name);
         put_operand(run, scalar, scalar->args[0], true);
@@ -376,7 +371,9 @@ static void put_call(struct text_run *run, const struct scalar *scalar)
         if (elements) buffer_append_string(out, "[]");
     } else {
         put_function_name(run, function);
-        put_list(run, "(", scalar, 0, ")");
+        open(run, true);
+        put_args(run, scalar, 0, bind_domain_args(function, scalar->args, scalar->arg_count) == 0);
+        close(run, true);
     }
 }
 
@@ -459,9 +456,9 @@ static void put_distinct(struct text_run *run, const struct scalar *scalar)
 {
     if (scalar->negated) buffer_append_string(&run->out, run->pretty ? "NOT " : "(NOT ");
     open(run, !run->pretty);
-    put_operand(run, scalar, scalar->args[0], is_as_base("=", scalar->args[0]));
+    put_operand(run, scalar, scalar->args[0], !type_is_domain_array(scalar->args[0]->domain));
     buffer_append_string(&run->out, " IS DISTINCT FROM ");
-    put_operand(run, scalar, scalar->args[1], is_as_base("=", scalar->args[1]));
+    put_operand(run, scalar, scalar->args[1], !type_is_domain_array(scalar->args[1]->domain));
     close(run, !run->pretty);
     if (scalar->negated) close(run, !run->pretty);
 }
@@ -469,9 +466,9 @@ static void put_distinct(struct text_run *run, const struct scalar *scalar)
 static void put_nullif(struct text_run *run, const struct scalar *equal)
 {
     buffer_append_string(&run->out, "NULLIF(");
-    put_scalar_text(run, equal->args[0], is_as_base("=", equal->args[0]));
+    put_scalar_text(run, equal->args[0], !type_is_domain_array(equal->args[0]->domain));
     buffer_append_string(&run->out, ", ");
-    put_scalar_text(run, equal->args[1], is_as_base("=", equal->args[1]));
+    put_scalar_text(run, equal->args[1], !type_is_domain_array(equal->args[1]->domain));
     close(run, true);
 }
 
