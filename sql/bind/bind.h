@@ -426,6 +426,8 @@ CHECKED struct status bind_row_value(struct binder *binder, struct scalar **scal
 const struct scalar *bind_row_maker(const struct binder *binder, const struct scalar *record);
 // The table reference of that name in this scope alone; `schema` NULL: of any. NULL: none.
 struct range *bind_find_range(const struct scope *scope, const char *schema, const char *name);
+// That the call is of a user's function, if it is; NULL: of none.
+void bind_note_routine(struct binder *binder, const struct function_expr *call, const struct function *function);
 // bind_resolution.c. `range` NULL: found by its plain name, in `found_in`.
 void bind_note_column(struct binder *binder, const struct scope *scope, const struct scope *found_in,
     const struct range *range, const struct expr *expr, const struct range_column *column);

@@ -52,6 +52,12 @@ static struct status qualified_range(struct binder *binder, const struct scope *
 {
     const char *schema = name_count >= 2 ? expr->column.names[name_count - 2] : NULL;
     const char *table = expr->column.names[name_count - 1];
+    if (name_count >= 3 && binder->session != NULL &&
+        strcmp(expr->column.names[name_count - 3], binder->session->database) != 0)
+        return bind_error(binder, expr->position, E_FEATURE_NOT_SUPPORTED,
+            "cross-database references are not implemented: %s.%s.%s%s%s", expr->column.names[name_count - 3], schema, table,
+            expr->column.star ? ".*" : name_count < expr->column.count ? "." : "",
+            name_count < expr->column.count ? expr->column.names[name_count] : "");
     for (const struct scope *s = scope; s != NULL; s = s->parent) {
         *range = bind_find_range(s, schema, table);
         if (*range == NULL) continue;

@@ -472,6 +472,12 @@ static struct status check_definitions(struct binder *binder, const struct from_
         "a column definition list is only allowed for functions returning \"record\"");
 }
 
+// What it is called where it stands: a user's function may have another name by now.
+static const char *call_name(const struct expr *expr, const struct rel_call *call)
+{
+    return call->function->user != NULL && expr->kind == EXPR_FUNCTION ? expr->function->name : call->function->name;
+}
+
 static struct status bind_function_item(struct binder *binder, struct scope *scope,
     const struct from_item *item, struct from_names *names, struct rel **rel)
 {
@@ -503,7 +509,7 @@ static struct status bind_function_item(struct binder *binder, struct scope *sco
                                          : call->var_count;
     }
     const char *name = item->alias;
-    if (name == NULL) name = function->function.calls[0].function->name;
+    if (name == NULL) name = call_name(calls.items[0], &function->function.calls[0]);
     struct range *range = new_range(binder, name, column_count);
     struct rel *project = rel_new(binder->arena, REL_PROJECT);
     project->left = function;
@@ -520,7 +526,7 @@ static struct status bind_function_item(struct binder *binder, struct scope *sco
             range->columns[at].scalar = bind_var(binder, call->vars[v], POSITION_NONE);
             // A function of one column lends it the alias: FROM generate_series(1, 3) AS n.
             // One that names its column itself keeps it: json_array_elements(x) AS e has e.value.
-            bool own_name = strcmp(range->columns[at].name, call->function->name) != 0;
+            bool own_name = strcmp(range->columns[at].name, call_name(calls.items[i], call)) != 0;
             if (call_count == 1 && call->var_count == 1 && item->alias != NULL && !own_name)
                 range->columns[at].name = item->alias;
         }

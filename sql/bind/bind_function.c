@@ -173,8 +173,9 @@ static struct status resolve(struct binder *binder, const struct expr *expr,
     if (match->function == NULL && !failed(st))
         st = function_resolve(binder->arena, FUNCTION_SCALAR, call->schema, call->name, types,
             count, match);
-    return bind_at(
-        binder, check_kind(binder, call, types, count, match, st), expr->position);
+    st = check_kind(binder, call, types, count, match, st);
+    if (!failed(st)) bind_note_routine(binder, call, match->function);
+    return bind_at(binder, st, expr->position);
 }
 
 // --- aggregates --------------------------------------------------------------------------------------

@@ -207,6 +207,7 @@ struct status bind_variadic(struct binder *binder, const struct expr *expr, stru
     if (wanted != 0)
         TRY(bind_coerce(binder, &args[count - 1], TYPE_OF(wanted), CAST_IMPLICIT, NULL));
     if (match.function->user != NULL) {
+        bind_note_routine(binder, call, match.function);
         TRY(bind_routine_args(binder, &match, false, &args, &count));
         *out = scalar_with_args(
             binder->arena, SCALAR_CALL, match.result, expr->position, count);

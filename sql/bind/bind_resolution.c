@@ -57,6 +57,14 @@ void bind_note_column(struct binder *binder, const struct scope *scope, const st
             .by_alias = range->aliased});
 }
 
+void bind_note_routine(struct binder *binder, const struct function_expr *call, const struct function *function)
+{
+    if (binder->resolutions == NULL || function == NULL || function->user == NULL) return;
+    const struct function_expr *written = call->written != NULL ? call->written : call;
+    resolution_add_call(
+        binder->resolutions, (struct function_expr *)(uintptr_t)written, function->user->id);
+}
+
 void bind_note_row(struct binder *binder, const struct range *range, const struct expr *expr)
 {
     if (binder->resolutions == NULL) return;

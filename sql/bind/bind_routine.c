@@ -138,15 +138,43 @@ bool bind_is_called(const struct binder *binder, const char *name)
     return called != NULL && strcmp(called, name) == 0;
 }
 
-static bool visible(const struct binder *binder, const struct bind_routine *routine,
+// The place of the function's schema in the search path; UINT32_MAX: names without a schema do not mean it.
+static uint32_t path_place(const struct binder *binder, const struct bind_routine *routine)
+{
+    const char *const *path = binder->session == NULL ? NULL : binder->session->search_path;
+    for (uint32_t i = 0; path != NULL && path[i] != NULL; i++)
+        if (strcmp(path[i], routine->schema) == 0) return i;
+    return UINT32_MAX;
+}
+
+static bool is_meant(const struct binder *binder, const struct bind_routine *routine,
     const char *schema, const char *name, bool procedures)
 {
+    uint32_t id;
     bool procedure = routine->function.user->function.kind == 'p';
-    if (strcmp(routine->function.name, name) != 0 || procedure != procedures) return false;
+    if (procedure != procedures) return false;
+    if (function_is_reference(schema, &id)) return routine->function.user->id == id;
+    if (strcmp(routine->function.name, name) != 0) return false;
     if (schema != NULL) return strcmp(routine->schema, schema) == 0;
-    const char *const *path = binder->session == NULL ? NULL : binder->session->search_path;
-    for (; path != NULL && *path != NULL; path++)
-        if (strcmp(*path, routine->schema) == 0) return true;
+    return path_place(binder, routine) != UINT32_MAX;
+}
+
+static bool same_arguments(const struct function *a, const struct function *b)
+{
+    return a->arg_count == b->arg_count && a->variadic == b->variadic &&
+           memcmp(a->args, b->args, a->arg_count * sizeof *a->args) == 0;
+}
+
+// Of functions of the same arguments the one is meant whose schema comes first in the search path.
+static bool is_hidden(const struct binder *binder, const struct bind_routine *routine, bool procedures)
+{
+    for (uint32_t i = 0; i < binder->names->routine_count; i++) {
+        const struct bind_routine *other = &binder->names->routines[i];
+        if (is_meant(binder, other, NULL, routine->function.name, procedures) &&
+            path_place(binder, other) < path_place(binder, routine) &&
+            same_arguments(&other->function, &routine->function))
+            return true;
+    }
     return false;
 }
 
@@ -157,9 +185,12 @@ uint32_t bind_routines_named(struct binder *binder, const char *schema, const ch
     *found = NULL;
     if (binder->names == NULL || binder->names->routine_count == 0) return 0;
     *found = ARENA_ARRAY(binder->arena, const struct function *, binder->names->routine_count);
-    for (uint32_t i = 0; i < binder->names->routine_count; i++)
-        if (visible(binder, &binder->names->routines[i], schema, name, procedures))
-            (*found)[count++] = &binder->names->routines[i].function;
+    for (uint32_t i = 0; i < binder->names->routine_count; i++) {
+        const struct bind_routine *routine = &binder->names->routines[i];
+        if (is_meant(binder, routine, schema, name, procedures) &&
+            (schema != NULL || !is_hidden(binder, routine, procedures)))
+            (*found)[count++] = &routine->function;
+    }
     return count;
 }
 
@@ -219,6 +250,7 @@ struct status bind_routine_names(
         if (!place_args(call, routine, places)) continue;
         struct function_expr *full = ARENA_NEW(binder->arena, struct function_expr);
         *full = *call;
+        full->written = call->written != NULL ? call->written : (struct function_expr *)(uintptr_t)call;
         full->args = (struct expr_list){places, found[i]->arg_count};
         *out = ARENA_NEW(binder->arena, struct expr);
         **out = *expr;

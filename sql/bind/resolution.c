@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sql/function/function.h"
+
 // The statement is its owner's who asked for the records; the binder only reads it.
 static struct expr *writable(const struct expr *expr)
 {
@@ -67,6 +69,12 @@ void resolution_read_literal(
         resolutions->literals[i].text = text;
         return;
     }
+}
+
+void resolution_add_call(struct resolutions *resolutions, struct function_expr *call, uint32_t id)
+{
+    const struct resolved_call resolved = {call, id};
+    APPEND(resolutions, resolutions->calls, resolutions->call_count, resolved);
 }
 
 void resolution_note_target(
@@ -142,8 +150,10 @@ static void replace_output(struct arena *arena, const struct resolved_output *ou
     expr->literal.text = bytes_of_string(arena_printf(arena, "%u", output->ordinal));
 }
 
-void resolutions_write_literals(const struct resolutions *resolutions)
+void resolutions_write_values(const struct resolutions *resolutions)
 {
+    for (uint32_t i = 0; i < resolutions->call_count; i++)
+        resolutions->calls[i].call->schema = function_reference(resolutions->arena, resolutions->calls[i].id);
     for (uint32_t i = 0; i < resolutions->literal_count; i++) {
         const struct resolved_literal *literal = &resolutions->literals[i];
         if (literal->text.data != NULL) writable(literal->expr)->literal.text = literal->text;
@@ -152,7 +162,7 @@ void resolutions_write_literals(const struct resolutions *resolutions)
 
 void resolutions_write_out(struct resolutions *resolutions)
 {
-    resolutions_write_literals(resolutions);
+    resolutions_write_values(resolutions);
     for (uint32_t i = 0; i < resolutions->count; i++)
         qualify(resolutions, &resolutions->items[i]);
     for (uint32_t i = 0; i < resolutions->spelling_count; i++)

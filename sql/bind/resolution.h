@@ -49,6 +49,10 @@ struct resolved_literal { // A string whose type's reading depends on the sessio
     const struct scalar *scalar; // As which it was bound.
     struct bytes text;           // The value in a form that means the same in every session; data NULL: not needed.
 };
+struct resolved_call { // Of a user's function.
+    struct function_expr *call;
+    uint32_t id;
+};
 struct resolutions {
     struct arena *arena;
     struct resolution *items;
@@ -58,6 +62,8 @@ struct resolutions {
     struct resolved_using *using;
     struct resolved_literal *literals;
     struct resolved_spelling *spellings;
+    struct resolved_call *calls;
+    uint32_t call_count;
     uint32_t count, star_count, output_count, join_count, using_count, literal_count, spelling_count;
 };
 
@@ -74,12 +80,13 @@ void resolution_add_literal(
 // The literal bound as `scalar` means `text`, kept by the caller in the records' arena.
 void resolution_read_literal(
     struct resolutions *resolutions, const struct scalar *scalar, struct bytes text);
+void resolution_add_call(struct resolutions *resolutions, struct function_expr *call, uint32_t id);
 // What was added since `first` for `target`'s expression is the whole of it.
 void resolution_note_target(
     struct resolutions *resolutions, uint32_t first, const struct target *target);
 
-// Literals alone: 'today' becomes the day.
-void resolutions_write_literals(const struct resolutions *resolutions);
+// What does not hang on FROM: 'today' becomes the day, and users' functions are named by their ids.
+void resolutions_write_values(const struct resolutions *resolutions);
 // The table is to have an alias where it stood by its `name`. Before writing out.
 void resolutions_alias_table(
     struct resolutions *resolutions, uint32_t table_id, const char *name, const char *alias);

@@ -6,6 +6,7 @@
 #include "core/invariant.h"
 #include "sql/catalog/catalog_store.h"
 #include "sql/ddl/ddl_internal.h"
+#include "sql/function/function.h"
 #include "sql/parse/deparse.h"
 #include "sql/parse/parse.h"
 #include "sql/catalog/pg_catalog.h"
@@ -89,6 +90,49 @@ out:
     return st;
 }
 
+// Stored expressions name users' functions by their ids: what they are called now goes there.
+static struct status name_functions(struct task *task, struct session *session, struct arena *arena,
+    const char *stored, const char **text)
+{
+    struct status st = STATUS_OK;
+    struct buffer out;
+    const char *at = stored, *found;
+    buffer_init(&out, arena);
+    while ((found = strstr(at, "pg_routine_")) != NULL) {
+        const char *dot = found + plain_name(found);
+        uint32_t id;
+        buffer_append(&out, at, (size_t)(found - at));
+        at = found;
+        const char *schema_text = arena_string(arena, bytes_of((const uint8_t *)found, (size_t)(dot - found)));
+        if (*dot != '.' || !function_is_reference(schema_text, &id)) {
+            buffer_append(&out, at, (size_t)(dot - found));
+            at = dot;
+            continue;
+        }
+        const struct table_desc *function;
+        const struct schema_desc *schema;
+        TRY(catalog_table_by_id(task, session, id, &function));
+        const char *name = arena_strdup(arena, function->name);
+        TRY(catalog_schema_by_id(task, session, function->schema_id, &schema));
+        bool visible = false;
+        for (uint32_t i = 0; session->search_path[i] != NULL; i++)
+            visible |= strcmp(session->search_path[i], schema->name) == 0;
+        if (!visible) {
+            append_name(&out, schema->name);
+            buffer_append_u8(&out, '.');
+        }
+        append_name(&out, name);
+        // Over the name that it had.
+        for (at = dot + 1; *at == '"'; at++)
+            for (at++; *at != '\0' && *at != '"'; at++) continue;
+        at += plain_name(at);
+    }
+    buffer_append_string(&out, at);
+    *text = buffer_string(&out);
+out:
+    return st;
+}
+
 struct status catalog_expression_text(struct task *task, struct session *session,
     struct arena *arena, const char *stored, const char **text)
 {
@@ -97,6 +141,10 @@ struct status catalog_expression_text(struct task *task, struct session *session
     struct buffer out;
     const char *at = stored, *found;
 
+    if (strstr(stored, "pg_routine_") != NULL) {
+        TRY(name_functions(task, session, arena, stored, &stored));
+        at = stored;
+    }
     if (strstr(stored, "::") != NULL) {
         TRY(shorten_types(task, session, arena, stored, &stored));
         at = stored;
@@ -186,7 +234,8 @@ static struct status append_column_definition(struct task *task, struct session 
         buffer_printf(out, " GENERATED %s AS IDENTITY",
             column->identity == 'a' ? "ALWAYS" : "BY DEFAULT");
     } else if (column->generated_sql != NULL) {
-        buffer_printf(out, " GENERATED ALWAYS AS (%s) STORED", column->generated_sql);
+        TRY(catalog_expression_text(task, session, out->arena, column->generated_sql, &text));
+        buffer_printf(out, " GENERATED ALWAYS AS (%s) STORED", text);
     } else if (column->default_sql != NULL) {
         TRY(catalog_expression_text(task, session, out->arena, column->default_sql, &text));
         buffer_printf(out, " DEFAULT %s", text);

@@ -117,7 +117,9 @@ struct status pg_routine_definition(struct task *task, struct session *session,
     if (desc->rows != NULL) buffer_printf(out, " ROWS %s", desc->rows);
     if (out->size > before) buffer_append_u8(out, '\n');
     if (desc->body_kind != 'q') {
-        buffer_printf(out, "%s\n", function->view_sql);
+        const char *body;
+        TRY(catalog_expression_text(task, session, out->arena, function->view_sql, &body));
+        buffer_printf(out, "%s\n", body);
         return st;
     }
     const char *tag = procedure ? "$procedure" : "$function";

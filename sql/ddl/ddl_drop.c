@@ -44,8 +44,7 @@ static const char *kind_of(const struct table_desc *table)
                                               : "table";
 }
 
-// "f(integer,text)", with its schema likewise.
-static const char *routine_text(struct statement_context *context, const struct table_desc *function)
+const char *ddl_routine_text(struct statement_context *context, const struct table_desc *function)
 {
     struct buffer text;
     buffer_init(&text, context->arena);
@@ -577,7 +576,7 @@ static struct status schema_members(
     *members = (struct members){0};
     MEMBERS_OF(catalog_list_tables,
         arena_printf(arena, "%s %s", kind_of(found[i]), ddl_shown(context, found[i])));
-    MEMBERS_OF(catalog_list_functions, arena_printf(arena, "function %s", routine_text(context, found[i])));
+    MEMBERS_OF(catalog_list_functions, arena_printf(arena, "function %s", ddl_routine_text(context, found[i])));
     MEMBERS_OF(catalog_list_collations, arena_printf(arena, "collation %s", found[i]->name));
     MEMBERS_OF(catalog_list_types, arena_printf(arena, "type %s", ddl_shown(context, found[i])));
     TRY(statistics_members(context, schema, members));

@@ -151,9 +151,12 @@ static void note_column(struct info_walk *walk, const char *name, uint32_t posit
 static void note_function(struct ddl_expr_info *info, const struct function_expr *call)
 {
     if (call->over != NULL) info->has_window = true;
+    info->has_function = true;
     bool known = false;
+    uint32_t id;
     const struct function *function;
-    for (uint32_t i = 0; (function = function_at(i)) != NULL; i++) {
+    const bool users = function_is_reference(call->schema, &id);
+    for (uint32_t i = 0; !users && (function = function_at(i)) != NULL; i++) {
         if (strcmp(function->name, call->name) != 0 || function->kind == FUNCTION_OPERATOR)
             continue;
         known = true;
@@ -548,7 +551,7 @@ struct status ddl_default_text(struct statement_context *context, struct expr *e
             info.column_count > 0 ? info.positions[0] : POSITION_NONE);
     TRY(refuse_parts(context, &info, "DEFAULT expression"));
     TRY(name_sequences(context, expr, sequence_id));
-    if (info.has_string)
+    if (info.has_string || info.has_function)
         TRY(plan_settle_literals(
             context->task, context->session, context->arena, NULL, expr, type));
     TRY(ddl_qualify_types(context, expr));
@@ -589,7 +592,7 @@ struct status ddl_check_text(struct statement_context *context, struct expr *exp
                 info.positions[i]);
         DDL_APPEND(context->arena, ids, count, column->id);
     }
-    if (info.has_string)
+    if (info.has_string || info.has_function)
         TRY(plan_settle_literals(context->task, context->session, context->arena, table, expr,
             (struct type){.oid = 0}));
     if (columns != NULL) {

@@ -7,11 +7,13 @@
 #include "core/text.h"
 #include "sql/ddl/ddl_internal.h"
 
+#include "sql/bind/resolution.h"
 #include "sql/catalog/pg_catalog.h"
 #include "sql/parse/deparse.h"
 #include "sql/session/execute.h"
 #include "sql/function/function_sql.h"
 #include "sql/parse/parse.h"
+#include "sql/plan/plan.h"
 #include "sql/user/role.h"
 #include "sql/session/vars.h"
 
@@ -133,6 +135,8 @@ static struct status add_parameter(struct statement_context *context, struct tab
         if (info.column_count > 0)
             return ddl_error(context, E_INVALID_COLUMN_REFERENCE,
                 "cannot use table references in parameter default value");
+        TRY(plan_settle_literals(
+            context->task, context->session, context->arena, NULL, parameter->default_expr, column.type));
         TRY(ddl_qualify_types(context, parameter->default_expr));
         column.default_sql = ddl_deparse(context->arena, parameter->default_expr);
     }
@@ -332,12 +336,34 @@ static struct status allowed(
     }
 }
 
+// The text of an SQL-standard body, from its statements.
+static struct status write_body(struct statement_context *context, struct table_desc *function)
+{
+    struct status st = STATUS_OK;
+    const struct function_desc *desc = &function->function;
+    struct statement_list list;
+    struct buffer text;
+    buffer_init(&text, context->arena);
+    if (desc->body_kind == 'a') {
+        buffer_append_string(&text, "BEGIN ATOMIC\n");
+        for (uint32_t i = 0; i < desc->statement_count; i++)
+            buffer_printf(&text, " %s;\n", desc->statements[i].sql);
+        buffer_append_string(&text, "END");
+    } else {
+        TRY(parse_sql_on_stack(context->arena, bytes_of_string(desc->statements[0].sql), &list));
+        buffer_printf(&text, "RETURN %s",
+            ddl_deparse(context->arena, list.items[0]->as.select->targets.items[0].expr));
+    }
+    function->view_sql = buffer_string(&text);
+out:
+    return st;
+}
+
 static struct status split_body(struct statement_context *context,
     const struct create_function *create, struct table_desc *function)
 {
     struct status st = STATUS_OK;
     struct statement_list list;
-    struct buffer text;
     if (create->body_kind == 'q') {
         function->view_sql = create->body;
         TRY(parse_sql_on_stack(context->arena, bytes_of_string(create->body), &list));
@@ -351,24 +377,14 @@ static struct status split_body(struct statement_context *context,
         }
         goto out;
     }
-    buffer_init(&text, context->arena);
-    if (create->body_kind == 'a') buffer_append_string(&text, "BEGIN ATOMIC\n");
     for (uint32_t i = 0; i < create->statement_count; i++) {
         struct buffer one;
         TRY(allowed(context, create->statements[i]));
         buffer_init(&one, context->arena);
         deparse_statement(&one, create->statements[i], 0);
         TRY(add_statement(context, function, buffer_string(&one)));
-        if (create->body_kind == 'a')
-            buffer_printf(&text, " %s;\n", function->function.statements[i].sql);
     }
-    if (create->body_kind == 'a')
-        buffer_append_string(&text, "END");
-    else
-        buffer_printf(&text, "RETURN %s",
-            ddl_deparse(context->arena,
-                create->statements[0]->as.select->targets.items[0].expr));
-    function->view_sql = buffer_string(&text);
+    TRY(write_body(context, function));
 out:
     return st;
 }
@@ -433,9 +449,11 @@ static struct status check_result(struct statement_context *context,
     return STATUS_OK;
 }
 
+static struct status settle_statement(
+    struct statement_context *context, const struct function_frame *frame, const struct type *types, const char **sql);
+
 // Plans every statement once, so that what is wrong with it is said now.
-static struct status check_body(
-    struct statement_context *context, const struct table_desc *function)
+static struct status check_body(struct statement_context *context, struct table_desc *function)
 {
     struct status st = STATUS_OK;
     struct session *session = context->session;
@@ -468,8 +486,57 @@ static struct status check_body(
         }
         prepared_release(prepared);
         TRY(st);
+        if (desc->body_kind != 'q') TRY(settle_statement(context, &frame, types, &desc->statements[i].sql));
     }
+    if (desc->body_kind != 'q') TRY(write_body(context, function));
     if (desc->statement_count == 0) TRY(check_result(context, function, NULL, 0));
+out:
+    return st;
+}
+
+// In the text of an SQL-standard body names mean for ever what they mean now: tables get their schemas, what else there is
+// is written out as in a view. Of statements that write only the values are.
+static struct status settle_statement(
+    struct statement_context *context, const struct function_frame *frame, const struct type *types, const char **sql)
+{
+    struct status st = STATUS_OK;
+    struct session *session = context->session;
+    struct statement_list list;
+    struct resolutions resolutions;
+    struct ddl_tables tables;
+    struct plan *plan;
+    struct buffer out;
+    struct bytes text = bytes_of_string(*sql);
+    TRY(parse_sql_on_stack(context->arena, text, &list));
+    struct statement *statement = list.items[0];
+    const bool query = statement->tag == STATEMENT_SELECT;
+    if (query) {
+        ddl_collect_tables(context->arena, statement->as.select, &tables);
+        for (uint32_t i = 0; i < tables.count; i++) {
+            struct object_name *name = &tables.items[i]->table.name;
+            const struct table_desc *table;
+            const struct schema_desc *schema;
+            TRY(catalog_table(context->task, session, name->catalog, name->schema, name->name, true, &table));
+            if (table == NULL) continue;
+            TRY(catalog_schema_by_id(context->task, session, table->schema_id, &schema));
+            if (schema->temp_node != 0) continue;
+            name->schema = arena_strdup(context->arena, schema->name);
+        }
+        TRY(ddl_qualify_query_types(context, &tables));
+    }
+    const struct function_frame *outer = session->frame;
+    session->frame = frame;
+    st = plan_resolve(
+        context->task, session, context->arena, statement, text, types, frame->count, &resolutions, &plan);
+    session->frame = outer;
+    TRY(st);
+    if (query)
+        resolutions_write_out(&resolutions);
+    else
+        resolutions_write_values(&resolutions);
+    buffer_init(&out, context->arena);
+    deparse_statement(&out, statement, 0);
+    *sql = buffer_string(&out);
 out:
     return st;
 }
@@ -620,6 +687,7 @@ struct status ddl_create_function(struct statement_context *context)
     TRY(split_body(context, create, &function));
     TRY(put_function(context, &function, create->replace));
     TRY(check_body(context, &function));
+    if (create->body_kind != 'q') TRY(catalog_put_table(context->task, context->session, &function));
     if (create->procedure) (void)snprintf(context->tag, sizeof context->tag, "CREATE PROCEDURE");
 out:
     return st;
@@ -711,19 +779,12 @@ struct status ddl_drop_functions(struct statement_context *context)
     const struct drop *drop = context->statement->as.drop;
     for (uint32_t i = 0; i < drop->names.count; i++) {
         struct table_desc *function;
-        type_oid *types;
-        struct buffer call;
         TRY(find_function(
             context, &drop->names.items[i], drop->object, drop->if_exists, &function));
         if (function == NULL) continue;
-        uint32_t count = input_types(context, function, &types);
-        const char *label = arena_printf(context->arena, "function %s",
-            signature_text(context, function->name, types, count));
-        buffer_init(&call, context->arena);
-        deparse_identifier(&call, function->name);
-        buffer_append_u8(&call, '(');
-        TRY(ddl_release_named(
-            context, function->database_id, buffer_string(&call), 0, label, drop->behavior));
+        const char *label = arena_printf(context->arena, "function %s", ddl_routine_text(context, function));
+        const char *reference = arena_printf(context->arena, "%s.", function_reference(context->arena, function->id));
+        TRY(ddl_release_named(context, function->database_id, reference, 0, label, drop->behavior));
         TRY(ddl_remove_function(context, function));
     }
 out:
@@ -741,8 +802,6 @@ struct status ddl_rename_function(
     TRY(find_function(context, &rename->name, rename->object, rename->if_exists, &function));
     if (function == NULL) goto out;
     uint32_t type_count = input_types(context, function, &types);
-    TRY(ddl_release_named(context, function->database_id,
-        arena_printf(context->arena, "%s(", function->name), 0, "function", DROP_RESTRICT));
     TRY(list_here(context, &list, &count));
     for (uint32_t i = 0; i < count; i++)
         if (list[i]->schema_id == function->schema_id &&

@@ -74,6 +74,8 @@ struct status ddl_error(struct statement_context *context, uint32_t code, const 
 struct status ddl_unsupported(struct statement_context *context, const char *what);
 // Its name as messages have it: with its schema unless that is on the search path.
 const char *ddl_shown(struct statement_context *context, const struct table_desc *table);
+// "f(integer,text)", with its schema likewise.
+const char *ddl_routine_text(struct statement_context *context, const struct table_desc *function);
 // Adds the names that the error is about; column and constraint may be NULL.
 struct status ddl_names(struct statement_context *context, struct status st,
     const struct table_desc *table, const char *column, const char *constraint);
@@ -189,7 +191,7 @@ struct ddl_expr_info {
     const char **fields; // Of composite values.
     uint32_t field_count;
     bool has_field_star, has_row;
-    bool has_subquery, has_parameter, has_window, has_star, has_string;
+    bool has_subquery, has_parameter, has_window, has_star, has_string, has_function;
     bool is_volatile;      // A function of that name is volatile.
     const char *unknown;   // Name of a function that is none of ours, or NULL.
     const char *aggregate; // Name of an aggregate in it, or NULL.

@@ -417,22 +417,20 @@ out:
     return st;
 }
 
-// Stored expressions and queries name types and functions with their schemas.
+// Stored expressions and queries name types with their schemas.
 static struct status refuse_named_types(
     struct statement_context *context, const struct schema_desc *schema)
 {
     struct status st = STATUS_OK;
-    const struct table_desc **types, **functions;
-    uint32_t type_count, function_count, id = schema->id, database = schema->database_id;
+    const struct table_desc **types;
+    uint32_t count, id = schema->id, database = schema->database_id;
     TRY(catalog_list_types(
-        context->task, context->session, context->arena, database, &types, &type_count));
-    TRY(catalog_list_functions(
-        context->task, context->session, context->arena, database, &functions, &function_count));
-    for (uint32_t i = 0; i < type_count + function_count; i++) {
-        const struct table_desc *each = i < type_count ? types[i] : functions[i - type_count];
+        context->task, context->session, context->arena, database, &types, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        const struct table_desc *each = types[i];
         if (each->schema_id == id && each->kind != RELATION_TABLE && each->kind != RELATION_VIEW)
             return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-                "renaming a schema that holds types or functions (\"%s\") is not supported",
+                "renaming a schema that holds types (\"%s\") is not supported",
                 each->name);
     }
 out:

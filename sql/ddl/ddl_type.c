@@ -334,6 +334,13 @@ static struct status users_in_table(struct statement_context *context,
         if (uses) DDL_APPEND(arena, users->items, users->count, user);
         goto out;
     }
+    if (table->materialized && text_uses(table->view_sql, name)) {
+        struct type_user user = {.table = table,
+            .what = arena_printf(arena, "materialized view %s", ddl_shown(context, table)),
+            .remedy = arena_printf(arena, "DROP MATERIALIZED VIEW IF EXISTS %s CASCADE", full)};
+        DDL_APPEND(arena, users->items, users->count, user);
+        goto out;
+    }
     for (uint32_t i = 0; i < table->column_count; i++) {
         const struct column_desc *column = &table->columns[i];
         struct type_user user = {.table = table, .column = column->name, .array = is_array_of(column, id)};
@@ -414,15 +421,18 @@ out:
     return st;
 }
 
+// `name` as in users_in_table.
 static struct status function_uses(struct statement_context *context,
-    const struct table_desc *function, uint32_t id, struct type_users *users)
+    const struct table_desc *function, uint32_t id, const char *name, struct type_users *users)
 {
     struct status st;
     type_oid result = function->function.result.oid;
     const char *full;
     bool uses = type_is_user(result) && type_user_id(result) == id, first = true;
     for (uint32_t i = 0; i < function->column_count; i++)
-        uses |= column_uses(&function->columns[i], id);
+        uses |= column_uses(&function->columns[i], id) || text_uses(function->columns[i].default_sql, name);
+    // A body in quotes is read when the function is called.
+    uses |= function->function.body_kind != 'q' && text_uses(function->view_sql, name);
     if (!uses) return STATUS_OK;
     struct buffer inputs;
     buffer_init(&inputs, context->arena);
@@ -435,10 +445,27 @@ static struct status function_uses(struct statement_context *context,
     TRY(ddl_qualified_name(context, function, &full));
     full = strchr(full, '.') == NULL ? full : strchr(full, '.') + 1; // Without its database.
     struct type_user user = {.table = function,
-        .what = arena_printf(context->arena, "function %s(%s)", function->name,
-            buffer_string(&inputs)),
+        .what = arena_printf(context->arena, "function %s", ddl_routine_text(context, function)),
         .remedy = arena_printf(context->arena, "DROP ROUTINE IF EXISTS %s(%s) CASCADE", full,
             buffer_string(&inputs))};
+    DDL_APPEND(context->arena, users->items, users->count, user);
+out:
+    return st;
+}
+
+static struct status users_in_domain(struct statement_context *context,
+    const struct table_desc *domain, uint32_t id, const char *name, struct type_users *users)
+{
+    struct status st = STATUS_OK;
+    bool uses = column_uses(&domain->columns[0], id) || text_uses(domain->columns[0].default_sql, name);
+    for (uint32_t k = 0; k < domain->constraint_count; k++)
+        uses |= text_uses(domain->constraints[k].check_sql, name);
+    if (!uses) goto out;
+    const char *full;
+    TRY(catalog_type_text(context->task, context->session, context->arena, domain, &full));
+    struct type_user user = {.table = domain,
+        .what = arena_printf(context->arena, "type %s", ddl_shown(context, domain)),
+        .remedy = arena_printf(context->arena, "DROP DOMAIN IF EXISTS %s CASCADE", full)};
     DDL_APPEND(context->arena, users->items, users->count, user);
 out:
     return st;
@@ -461,7 +488,7 @@ static struct status find_users(
     TRY(catalog_list_functions(
         context->task, context->session, context->arena, type->database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++)
-        TRY(function_uses(context, tables[i], type->id, users));
+        TRY(function_uses(context, tables[i], type->id, name, users));
     TRY(catalog_list_types(
         context->task, context->session, context->arena, type->database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++) {
@@ -469,18 +496,8 @@ static struct status find_users(
         if (domain->id == type->id) continue;
         if (domain->kind == RELATION_COMPOSITE)
             TRY(users_in_composite(context, domain, type->id, users));
-        if (domain->kind != RELATION_DOMAIN) continue;
-        bool uses = column_uses(&domain->columns[0], type->id) ||
-                    text_uses(domain->columns[0].default_sql, name);
-        for (uint32_t k = 0; k < domain->constraint_count; k++)
-            uses |= text_uses(domain->constraints[k].check_sql, name);
-        if (!uses) continue;
-        const char *full;
-        TRY(catalog_type_text(context->task, context->session, context->arena, domain, &full));
-        struct type_user user = {.table = domain,
-            .what = arena_printf(context->arena, "type %s", ddl_shown(context, domain)),
-            .remedy = arena_printf(context->arena, "DROP DOMAIN IF EXISTS %s CASCADE", full)};
-        DDL_APPEND(context->arena, users->items, users->count, user);
+        if (domain->kind == RELATION_DOMAIN)
+            TRY(users_in_domain(context, domain, type->id, name, users));
     }
 out:
     return st;
@@ -725,8 +742,16 @@ struct status ddl_release_named(struct statement_context *context, uint32_t data
         TRY(users_in_table(context, tables[i], UINT32_MAX, text, &users));
     TRY(catalog_list_types(
         context->task, context->session, context->arena, database_id, &tables, &count));
-    for (uint32_t i = 0; collation != 0 && i < count; i++)
-        TRY(collated_type(context, tables[i], &users));
+    for (uint32_t i = 0; i < count; i++) {
+        if (collation != 0)
+            TRY(collated_type(context, tables[i], &users));
+        else if (tables[i]->kind == RELATION_DOMAIN)
+            TRY(users_in_domain(context, tables[i], UINT32_MAX, text, &users));
+    }
+    TRY(catalog_list_functions(
+        context->task, context->session, context->arena, database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++)
+        TRY(function_uses(context, tables[i], UINT32_MAX, text, &users));
     st = release(context, &users, label, behavior);
 out:
     return st;

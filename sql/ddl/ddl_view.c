@@ -104,7 +104,7 @@ static struct status as_sent(
     struct statement query = {.tag = STATEMENT_SELECT, .as.select = select};
     found = status_copy(context->arena, found);
     struct status st = plan_resolve(context->task, context->session, context->arena, &query,
-        context->text, &resolutions, &plan);
+        context->text, NULL, 0, &resolutions, &plan);
     return failed(st) && st.code == found.code ? st : status_position(context->arena, found, 0);
 }
 
@@ -159,7 +159,7 @@ struct status ddl_view_query(struct statement_context *context, struct select *s
     struct bytes text = bytes_of_string(ddl_deparse_select(context->arena, select));
     TRY(parse_sql_on_stack(context->arena, text, &list));
     st = plan_resolve(context->task, context->session, context->arena, list.items[0], text,
-        &resolutions, plan);
+        NULL, 0, &resolutions, plan);
     if (failed(st)) return as_sent(context, select, st);
     TRY(tell_tables_apart(context, list.items[0]->as.select, &resolutions));
     resolutions_write_out(&resolutions);

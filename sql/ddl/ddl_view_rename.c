@@ -27,7 +27,7 @@ static struct status parse_query(
     TRY(parse_sql_on_stack(context->arena, text, &list));
     query->select = list.items[0]->as.select;
     TRY(plan_resolve(context->task, context->session, context->arena, list.items[0], text,
-        &query->resolutions, &plan));
+        NULL, 0, &query->resolutions, &plan));
 out:
     return st;
 }

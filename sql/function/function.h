@@ -152,6 +152,10 @@ struct function_match {
 // type resolves to that type's input function, whose argument stays TYPE_UNKNOWN. Arguments of type TYPE_UNKNOWN are untyped literals and parameters.
 CHECKED struct status function_resolve(struct arena *arena, enum function_kind kind, const char *schema,
     const char *name, const struct type *args, uint32_t count, struct function_match *match);
+// Stored expressions name a user's function by its id, in the place of the schema: it may be moved and renamed.
+const char *function_reference(struct arena *arena, uint32_t id);
+// False: it is the name of a schema, or NULL.
+bool function_is_reference(const char *schema, uint32_t *id);
 // As above for any of scalar, aggregate, set-returning and window; NULL match->function on 42883.
 // `extra`: functions of that name that are in no table, those that users have made.
 CHECKED struct status function_resolve_any(struct arena *arena, const char *schema, const char *name,

@@ -2,6 +2,7 @@
 //
 // Which function or operator a call means: the algorithms of PostgreSQL's manual, chapter 10. The steps
 // are numbered as there.
+#include <stdlib.h>
 #include "sql/function/function_table.h"
 #include "sql/type/range.h"
 #include "sql/type/type_user.h"
@@ -594,4 +595,22 @@ struct status type_common(
     }
     *common = best;
     return STATUS_OK;
+}
+
+// --- by id -----------------------------------------------------------------------------------------------------
+
+#define REFERENCE "pg_routine_" // No schema is called so: names that begin with pg_ are reserved.
+
+const char *function_reference(struct arena *arena, uint32_t id)
+{
+    return arena_printf(arena, REFERENCE "%u", id);
+}
+
+bool function_is_reference(const char *schema, uint32_t *id)
+{
+    const size_t size = sizeof REFERENCE - 1;
+    if (schema == NULL || strncmp(schema, REFERENCE, size) != 0) return false;
+    char *end;
+    *id = (uint32_t)strtoul(schema + size, &end, 10);
+    return *end == '\0';
 }

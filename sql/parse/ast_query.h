@@ -224,7 +224,9 @@ struct case_when {
 };
 
 struct function_expr {
-    const char *schema; // "pg_catalog" for SQL-syntax forms (EXTRACT, TRIM, AT TIME ZONE ...).
+    // "pg_catalog" for SQL-syntax forms (EXTRACT, TRIM, AT TIME ZONE ...). In what is stored, a user's function by its id:
+    // function_reference().
+    const char *schema;
     const char *name;
     struct expr_list args; // For EXTRACT(f FROM x): 'f' and x. For x AT TIME ZONE z: z and x.
     struct sort_list order_by; // Inside the parentheses, or WITHIN GROUP.
@@ -235,6 +237,7 @@ struct function_expr {
     bool variadic; // The last argument.
     bool within_group;
     bool sql_syntax;
+    struct function_expr *written; // NULL, or the call that the binder has made this one of.
 };
 
 struct expr {

@@ -328,13 +328,13 @@ struct status plan_build_custom(struct task *task, struct session *session, stru
 }
 
 struct status plan_resolve(struct task *task, struct session *session, struct arena *arena,
-    const struct statement *statement, struct bytes text, struct resolutions *resolutions,
-    struct plan **out)
+    const struct statement *statement, struct bytes text, const struct type *param_types, uint32_t param_count,
+    struct resolutions *resolutions, struct plan **out)
 {
-    uint32_t param_count = 0;
+    struct type *types = ARENA_ARRAY(arena, struct type, param_count + 1u);
+    for (uint32_t i = 0; i < param_count; i++) types[i] = param_types[i];
     *resolutions = (struct resolutions){.arena = arena};
-    return plan_make(task, session, arena, statement, text, ARENA_NEW(arena, struct type),
-        &param_count, NULL, resolutions, out);
+    return plan_make(task, session, arena, statement, text, types, &param_count, NULL, resolutions, out);
 }
 
 double plan_cost(const struct plan *plan, bool with_planning)

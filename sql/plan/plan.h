@@ -29,8 +29,8 @@ CHECKED struct status plan_build_custom(struct task *task, struct session *sessi
 double plan_cost(const struct plan *plan, bool with_planning);
 // As plan_build, and tells what the statement's names mean, in records that point into it.
 CHECKED struct status plan_resolve(struct task *task, struct session *session, struct arena *arena,
-    const struct statement *statement, struct bytes text, struct resolutions *resolutions,
-    struct plan **plan);
+    const struct statement *statement, struct bytes text, const struct type *param_types, uint32_t param_count,
+    struct resolutions *resolutions, struct plan **plan);
 // False when a table that it uses has changed (or the search path, or a privilege): build anew.
 CHECKED struct status plan_is_current(
     struct task *task, struct session *session, const struct plan *plan, bool *current);

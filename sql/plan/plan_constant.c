@@ -96,7 +96,7 @@ struct status plan_settle_literals(struct task *task, struct session *session, s
     bind->type = assigned;
     bind->binder.resolutions = &resolutions;
     stack_call(bind_on_stack, bind);
-    if (!failed(bind->status)) resolutions_write_literals(&resolutions);
+    if (!failed(bind->status)) resolutions_write_values(&resolutions);
     return STATUS_OK;
 }
 
