@@ -17,7 +17,8 @@
 //   erase          data of dropped tables and replaced indexes goes after the GC TTL.
 //
 // A batch and what it has done are one transaction; checkpoints follow, so that a run after a crash does a few rows
-// again, which are there already. PAUSE leaves the writers' part at work; CANCEL takes everything back.
+// again, which are there already. PAUSE leaves the writers' part at work; CANCEL takes everything back, and so does
+// who cancels the statement that waits for it. A session that ends leaves its job to itself.
 //
 // Shard    Jobs run on the shard that adopted them. Everything suspends.
 // Errors   23505, 23502, 23503, 23514 of old rows reach the statement that waits.
