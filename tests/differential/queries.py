@@ -271,7 +271,9 @@ class Wide(Generator):
     def query(self, depth=2, simple=False):
         if simple or not self.chance(0.3):
             return super().query(depth, simple)
-        which = self.random.randint(0, 6)
+        which = self.random.randint(0, 7)
+        if which == 7:
+            return self.whole_rows()
         if which == 0:
             tree, scope = self.sources(1)
             kind = self.pick(["int4", "text", "date", "mood"])
@@ -322,6 +324,42 @@ class Wide(Generator):
         table = self.pick(self.tables)
         return word("SELECT (t).k, t.*::text FROM %s t WHERE t.k < %d" % (table.name, self.random.randint(1, 6)) if self.chance(0.5) else
                     "SELECT to_jsonb(t), row_to_json(t), t IS NULL FROM %s t WHERE t.k < %d" % (table.name, self.random.randint(1, 6)), "query"), ["text"]
+
+    # Rows as values: {} is a condition over t, {{t}} the table, {{u}} another.
+    ROWS = [
+        "SELECT t, pg_typeof(t), (t).k, t.to_jsonb FROM {t} t WHERE {}",
+        "SELECT k(t), t.pg_typeof, t.count FROM {t} t WHERE {} GROUP BY t.k, t",
+        "SELECT t.k, t = x, t <> x, t < x, t >= x, t IS DISTINCT FROM x, t IS NULL FROM {t} t, {t} x WHERE x.k <= t.k + 1 AND x.k >= t.k - 1 AND {}",
+        "SELECT t.k, x, x IS NULL, x.k, pg_typeof(x), x = t FROM {t} t LEFT JOIN {t} x ON x = t AND x.k > 1 WHERE {}",
+        "SELECT t.k, x, t FROM {t} t FULL JOIN {u} x ON x.k = t.k + 1 AND {}",
+        "SELECT array_agg(t ORDER BY t), (array_agg(t ORDER BY t.k))[1].k FROM {t} t WHERE {}",
+        "SELECT count(t), count(DISTINCT t), min(t.k), json_agg(t ORDER BY t.k) FROM {t} t WHERE {}",
+        "SELECT t, count(*) FROM {t} t WHERE {} GROUP BY t",
+        "SELECT DISTINCT t FROM {t} t WHERE {}",
+        "SELECT t FROM {t} t WHERE {} UNION SELECT t FROM {t} t WHERE t.k < 4",
+        "SELECT t FROM {t} t WHERE {} EXCEPT SELECT x FROM {t} x WHERE x.k < 4",
+        "SELECT t.k, t IN (SELECT x FROM {t} x WHERE x.k < 5), t = ANY (ARRAY(SELECT x FROM {t} x)) FROM {t} t WHERE {}",
+        "SELECT t.k, t = ROW(1, 2), t IS DISTINCT FROM ROW(t.*) FROM {t} t WHERE {}",
+        "SELECT COALESCE(x, t), NULLIF(t, x), CASE WHEN t.k > 3 THEN t END FROM {t} t LEFT JOIN {t} x ON x.k = t.k + 2 WHERE {}",
+        "SELECT t.k, GREATEST(t, x), LEAST(x, t) FROM {t} t JOIN {t} x ON x.k = t.k + 1 WHERE {}",
+        "SELECT t.k, first_value(t) OVER (ORDER BY t.k), lag(t) OVER (ORDER BY t.k) FROM {t} t WHERE {}",
+        "SELECT (x.t).k, x.t::text, x.t FROM (SELECT t FROM {t} t WHERE {}) x",
+        "WITH w AS MATERIALIZED (SELECT t, t.k FROM {t} t WHERE {}) SELECT (t).*, w.k FROM w",
+        "SELECT x, pg_typeof(x), row_to_json(x) FROM (SELECT * FROM {t} t WHERE {}) x",
+        "SELECT x.k, x.r, pg_typeof(x.r) FROM {t} t CROSS JOIN LATERAL (SELECT t AS r, t.k) x WHERE {}",
+        "SELECT t.k, (SELECT x FROM {u} x WHERE x.k = t.k), ((SELECT x FROM {t} x WHERE x.k = t.k)).k FROM {t} t WHERE {}",
+        "SELECT t.k, x = u FROM {t} t, {u} u, {u} x WHERE x.k = t.k AND u.k = t.k AND {}",
+        "SELECT t.k, t = u FROM {t} t, {u} u WHERE u.k = t.k AND {}",
+        "SELECT row_number() OVER (ORDER BY t), t FROM {t} t WHERE {}",
+        "SELECT t::text::{t} = t, t::text FROM {t} t WHERE {}",
+        "SELECT (unnest(array_agg(t))).k, unnest(array_agg(t)) FROM {t} t WHERE {}",
+    ]
+
+    def whole_rows(self):
+        table, other = self.pick(self.tables), self.pick(self.tables)
+        template = self.pick(self.ROWS).replace("{t}", table.name).replace("{u}", other.name)
+        scope = [("t." + name, kind) for name, kind in table.columns]
+        return Tree("query", template, self.expression("bool", scope, 1)), ["int4"]
 
     # --- COPY ---
 

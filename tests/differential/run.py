@@ -226,7 +226,7 @@ def difference(sql, theirs, ours, strict=False):
         return None
     if theirs[0] != ours[0]:
         errors = [side for side in (theirs, ours) if side[0] == "error"]
-        if (errors[0][1] in EVALUATION or VALUE_REFUSED.match(errors[0][2])) and (" FROM " in sql or sql.startswith("UPDATE")) and not strict:
+        if (errors[0][1] in EVALUATION or VALUE_REFUSED.match(errors[0][2])) and (" FROM " in sql or sql.startswith("UPDATE") or " ON CONFLICT " in sql) and not strict:
             return None
         if "57014" in (theirs[1], ours[1]):
             return "timeout" if ours[1] == "57014" and theirs[1] != "57014" else None
