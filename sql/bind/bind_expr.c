@@ -222,15 +222,16 @@ static struct status distinct_items(struct binder *binder, struct scalar *left,
                  !scalar_has_subquery(right);
     bool by_operator = mixes_times(types, 2) || mixes_records(left, right);
     if (by_operator && twice && !binder->verbatim) return distinct_by_operator(binder, left, right, expr, out);
-    // It is a matter of the types' operator: without one they cannot be told apart. NULL is told without it.
+    // It is a matter of the types' operator: without one they cannot be told apart. NULL of no type is told without it.
     struct function_match match;
-    if (!scalar_is_null_const(left) && !scalar_is_null_const(right)) {
+    bool untyped = (scalar_is_null_const(left) && scalar_is_unknown(left)) || (scalar_is_null_const(right) && scalar_is_unknown(right));
+    if (!untyped) {
         TRY(bind_domain_operands(binder, "=", &args[0], &args[1], expr->position));
         left = args[0];
         right = args[1];
     }
     const struct type *operands = (const struct type[]){left->type, right->type};
-    if (!scalar_is_null_const(left) && !scalar_is_null_const(right))
+    if (!untyped)
         TRY(bind_at(binder,
             function_resolve(binder->arena, FUNCTION_OPERATOR, NULL, "=", operands, 2, &match), expr->position));
     TRY(bind_common_type(binder, "IS DISTINCT FROM", args, 2, &type));
