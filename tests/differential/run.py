@@ -479,6 +479,8 @@ class Sessions:
     @staticmethod
     def differs(sql, theirs, ours):
         kind = difference(sql, theirs, ours)
+        if kind is not None and sql.startswith("UPDATE") and "23505" in (theirs[1], ours[1]):
+            return REFUSED  # Keys are looked at row by row, there in the order of time, here in that of keys: whether one is free by then is open.
         if ours[0] == "error" and "fa(" in sql and ours[1] == "42P17":
             return REFUSED  # Functions that users make are not for stored expressions (sql/README.md).
         if ours[0] == "error" and ours[1] == "42P17" and "infinite recursion" in ours[2] and theirs[0] == "done":
