@@ -128,29 +128,93 @@ static struct status translate_one(
     return STATUS_OK;
 }
 
-// A brace before a digit begins a repetition, which has to end.
-static struct status check_braces(struct bytes rest)
+static struct status bad_repetition(void)
 {
-    size_t at = 0;
-    if (rest.size == 0 || !isdigit(rest.data[0])) return STATUS_OK;
+    return status_make(E_INVALID_REGULAR_EXPRESSION,
+        "invalid regular expression: invalid repetition count(s)");
+}
+
+#define REPETITIONS_MAX 255
+
+// {m}, {m,} or {m,n}, from its brace on, which stands before a digit.
+static struct status check_braces(struct bytes rest, size_t *size)
+{
+    int counts[2] = {0, REPETITIONS_MAX}, given = 0;
+    size_t at = 1;
     while (at < rest.size && (isdigit(rest.data[at]) || rest.data[at] == ',')) at++;
     if (at == rest.size)
         return status_make(E_INVALID_REGULAR_EXPRESSION,
             "invalid regular expression: braces {} not balanced");
-    if (rest.data[at] != '}')
-        return status_make(E_INVALID_REGULAR_EXPRESSION,
-            "invalid regular expression: invalid repetition count(s)");
-    return STATUS_OK;
+    *size = at + 1;
+    if (rest.data[at] != '}') return bad_repetition();
+    for (at = 1; rest.data[at] != '}'; at++) {
+        if (rest.data[at] == ',') {
+            if (++given > 1) return bad_repetition();
+            if (isdigit(rest.data[at + 1])) counts[given] = 0;
+            continue;
+        }
+        counts[given] = counts[given] * 10 + (rest.data[at] - '0');
+        if (counts[given] > REPETITIONS_MAX) return bad_repetition();
+    }
+    return counts[0] <= counts[1] ? STATUS_OK : bad_repetition();
+}
+
+// What PCRE2 would take otherwise than PostgreSQL, of what may be repeated: a + after a repetition makes it greedier there.
+struct repeat {
+    bool item;         // Something that may be repeated was last.
+    uint64_t looks;    // A bit for each group that is open, the innermost lowest: it looks ahead or behind.
+};
+
+static bool is_repetition(struct bytes pattern, size_t at)
+{
+    uint8_t c = pattern.data[at];
+    return c == '*' || c == '+' || c == '?' ||
+           (c == '{' && at + 1 < pattern.size && isdigit(pattern.data[at + 1]));
+}
+
+// A character outside of brackets, or all of a repetition.
+static struct status translate_plain(
+    struct buffer *out, struct bytes pattern, size_t *at, struct repeat *repeat)
+{
+    struct status st = STATUS_OK;
+    const uint8_t c = pattern.data[*at];
+    const struct bytes rest = bytes_skip(pattern, *at);
+    size_t size = 1;
+    if (is_repetition(pattern, *at)) {
+        if (!repeat->item)
+            return status_make(E_INVALID_REGULAR_EXPRESSION,
+                "invalid regular expression: quantifier operand invalid");
+        if (c == '{') TRY(check_braces(rest, &size));
+        if (size < rest.size && rest.data[size] == '?') size++;
+        repeat->item = false;
+    } else if (c == '(') {
+        if (rest.size > 1 && rest.data[1] == '?') size = 2;
+        bool look = size == 2 && rest.size > 2 && strchr("=!<", rest.data[2]) != NULL;
+        repeat->looks = repeat->looks << 1 | look;
+        repeat->item = false;
+    } else if (c == ')') {
+        repeat->item = (repeat->looks & 1) == 0;
+        repeat->looks >>= 1;
+    } else {
+        repeat->item = c != '|' && c != '^';
+    }
+    buffer_append(out, rest.data, size);
+    *at += size - 1;
+
+out:
+    return st;
 }
 
 static struct status translate(struct buffer *out, struct bytes pattern, bool no_newline)
 {
     struct status st = STATUS_OK;
     bool in_brackets = false;
+    struct repeat repeat = {0};
     for (size_t i = 0; i < pattern.size; i++) {
         uint8_t c = pattern.data[i];
         if (c == '\\' && i + 1 < pattern.size) {
             TRY(translate_one(out, pattern, &i, in_brackets));
+            repeat.item = true;
             continue;
         }
         if (c == '[' && !in_brackets) {
@@ -175,8 +239,12 @@ static struct status translate(struct buffer *out, struct bytes pattern, bool no
             continue;
         }
         if (c == '[') buffer_append_u8(out, '\\'); // Alone inside brackets it is itself.
-        if (c == ']') in_brackets = false;
-        if (c == '{' && !in_brackets) TRY(check_braces(bytes_skip(pattern, i + 1)));
+        if (!in_brackets && c != ']') {
+            TRY(translate_plain(out, pattern, &i, &repeat));
+            continue;
+        }
+        in_brackets &= c != ']';
+        repeat.item = true;
         buffer_append_u8(out, c);
     }
 
@@ -511,8 +579,7 @@ struct status regex_from_similar(
             after_escape = true;
         } else if (in_brackets) {
             if (c == '\\') buffer_append_u8(&out, '\\');
-            if (c == ']') in_brackets = false;
-            buffer_append(&out, pattern.data + i, step);
+                buffer_append(&out, pattern.data + i, step);
         } else if (c == '%') {
             buffer_append_string(&out, lazy ? ".*?" : ".*");
         } else if (c == '_') {
