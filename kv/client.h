@@ -89,6 +89,12 @@ const struct kv_txn_stats *kv_txn_stats(const struct kv_txn *txn);
 // As if `key` had been read at the transaction's snapshot: a commit of it after that is a conflict.
 // Does not suspend and reads nothing.
 void kv_txn_depend(struct kv_txn *txn, struct bytes key);
+// The same for a key whose changes are told to `reliance` first (kv/reliance.h), by who knows that it has not changed
+// between the snapshot and now: most commits then need not ask its leader.
+struct reliance;
+void kv_txn_rely(struct kv_txn *txn, struct reliance *reliance, struct bytes key);
+// The commit's timestamp is above `after`, and not above `until` (zero: no bound), or it fails with 40001.
+void kv_txn_commit_within(struct kv_txn *txn, struct hlc_timestamp after, struct hlc_timestamp until);
 
 // A mark in the write buffer. Rolling back to it takes later writes out; locks stay: kv_txn_unlock_to.
 uint64_t kv_txn_savepoint(struct kv_txn *txn);

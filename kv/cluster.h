@@ -179,6 +179,11 @@ bool cluster_liveness_key(struct bytes key);
 // This node's own epoch, while it may rely on it; 0 when its record has lapsed: what it caches of the
 // cluster's state may be stale then. Any shard; does not suspend.
 uint64_t cluster_epoch(struct shard *shard);
+// For what relies on announcements (kv/reliance.h). Up to when it may now, at most `most_ns` from now, and in no case
+// beyond the expiration of this node's record; zero: not at all.
+struct hlc_timestamp cluster_rely_until(struct shard *shard, uint64_t most_ns);
+// What was read before this may have been changed by who did not find this node alive yet. Zero: nothing.
+struct hlc_timestamp cluster_rely_from(struct shard *shard);
 // Suspends until `node` has a lapsed record and raises its epoch, or until it is alive again (*lapsed
 // false). At most CLUSTER_LIVENESS_NS and a little.
 CHECKED struct status cluster_fence(struct task *task, uint32_t node, bool *lapsed);
@@ -196,8 +201,16 @@ struct cluster_announcement {
     uint16_t id; // 1..63, part of the protocol.
     const char *name;
     struct status (*heard)(struct task *task, struct bytes body);
+    // On each shard once it has heard: nobody there who relied on not having heard commits above it. May be NULL.
+    struct hlc_timestamp (*relied)(struct shard *shard, struct bytes body);
     // On each shard: everything cached may be stale. Must not suspend. May be NULL.
     void (*reset)(struct shard *shard);
 };
 void cluster_announcement_register(const struct cluster_announcement *announcement);
 CHECKED struct status cluster_announce(struct task *task, uint16_t id, struct bytes body);
+// The same, for a change that nobody may have relied on not to come: it may be committed above `after`, which this node's
+// clock has passed, and not above what cluster_change_until said before.
+CHECKED struct status cluster_announce_above(
+    struct task *task, uint16_t id, struct bytes body, struct hlc_timestamp *after);
+#define CLUSTER_CHANGE_NS UINT64_C(12000000000)
+struct hlc_timestamp cluster_change_until(struct shard *shard);

@@ -98,6 +98,7 @@ struct cluster_shard {
     bool alone;
     uint64_t epoch;
     int64_t expiration_ns;
+    int64_t rely_from_ns; // cluster_rely_from.
     struct shard_exit_hook exit_hook;
 };
 

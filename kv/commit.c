@@ -41,6 +41,14 @@ out:
     return st;
 }
 
+// The lower of two bounds, of which zero is none.
+static struct hlc_timestamp commit_bound(const struct kv_txn *txn)
+{
+    const struct hlc_timestamp one = txn->relied.until, other = txn->commit_until;
+    if (hlc_is_zero(one) || hlc_is_zero(other)) return hlc_max(one, other);
+    return hlc_min(one, other);
+}
+
 void commit_request_init(struct kv_txn *txn, struct task *task, const struct txn_part *part,
     struct leader_commit *commit)
 {
@@ -52,6 +60,8 @@ void commit_request_init(struct kv_txn *txn, struct task *task, const struct txn
     commit->read_count = part->read_count;
     commit->held = part->held;
     commit->held_count = part->held_count;
+    commit->after = txn->commit_after;
+    commit->until = commit_bound(txn);
     commit->checked_ts =
         hlc_is_zero(txn->unlocked_ts) ? txn->read_ts : txn->unlocked_ts;
 }
@@ -68,6 +78,7 @@ struct status commit_one(struct task *task, struct kv_txn *txn, const struct txn
     st = leader_call(task, &commit.call, &txn->arena, LEADER_COMMIT);
     leader_reply_end(&commit.call);
     if (!failed(st)) txn_locks_gone(txn, part->slice);
+    if (status_is(st, K_LATE)) txn_attempt_anew(txn);
     *commit_ts = commit.commit_ts;
     return st;
 }

@@ -215,8 +215,7 @@ static struct status renew(struct task *task, struct kv_txn *txn, struct fate *f
         return status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
             "could not serialize access: its rows moved during the commit");
     covered("commit.renewed");
-    txn->id = client_txn_id(task->shard);
-    txn->lock_hash_count = 0;
+    txn_attempt_anew(txn);
     return STATUS_OK;
 }
 
@@ -353,6 +352,12 @@ static void multi_init(struct multi *multi, struct kv_txn *txn, struct txn_parts
     multi->items = ARENA_ARRAY(&txn->arena, struct leader_item, parts->count + 1);
     multi->commits = ARENA_ARRAY(&txn->arena, struct leader_commit, parts->count);
     multi->checks = ARENA_ARRAY(&txn->arena, struct leader_validate, parts->count);
+}
+
+// Not what it writes is the matter, but where it went, or when.
+static bool is_begun_anew(struct status st)
+{
+    return status_is(st, K_WRONG_RANGE) || status_is(st, K_LATE);
 }
 
 // A slice lost its leader while it prepared: without a record that says otherwise whatever of it was prepared is dropped, and
@@ -498,7 +503,7 @@ static struct status commit_parallel(struct task *task, struct multi *multi, str
         st = part_outcome(st);
     }
 out:
-    if (status_is(st, K_WRONG_RANGE)) {
+    if (is_begun_anew(st)) {
         const struct status renewed = renew(task, txn, fate);
         return failed(renewed) ? renewed : st;
     }
@@ -586,8 +591,8 @@ static struct status decide(struct task *task, struct multi *multi, struct fate 
     if (!failed(st)) st = record(task, multi, fate);
     // Some of it may be prepared and is being dropped: not to be tried again under the same id, under which rows may be
     // staged, too.
-    const bool again = status_is(st, K_WRONG_RANGE) && multi->txn->stage_count == 0;
-    if (status_is(st, K_WRONG_RANGE) && !again) {
+    const bool again = is_begun_anew(st) && multi->txn->stage_count == 0;
+    if (is_begun_anew(st) && !again) {
         st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
             "could not serialize access: its rows moved during the commit");
     }
@@ -693,6 +698,7 @@ struct status commit_staged(struct task *task, struct kv_txn *txn, struct hlc_ti
     struct txn_parts parts = {.arena = &txn->arena};
     struct multi multi = {.txn = txn, .parts = &parts};
     TRY(txn_stage(task, txn));
+    TRY(txn_rely_no_more(task, txn)); // To seal it all may take its time.
     // Finds conflicts, and routes that are stale, while nothing is prepared.
     TRY(txn_move(task, txn, txn->read_ts));
     TRY(stages_prepare(task, &multi));

@@ -15,6 +15,7 @@
 #include "kv/validate.h"
 
 #define VALIDATE_ROUNDS_MAX 8u
+#define AFTER_MAX_NS UINT64_C(10000000000)
 #define SCAN_ROWS_DEFAULT 1024u // As kv/slice_read.c has it.
 
 // --- what every request is checked for -----------------------------------------------------------
@@ -721,6 +722,18 @@ out:
     return st;
 }
 
+struct status leader_commit_ts(struct slice *slice, struct leader_commit *commit)
+{
+    // No clock is so far ahead that somebody could have committed there.
+    const uint64_t now_ns = hlc_now(&slice->shard->hlc).wall_ns;
+    if (UNLIKELY(commit->after.wall_ns > now_ns + AFTER_MAX_NS))
+        return status_make(E_NOT_IN_PREREQUISITE_STATE, "timestamp is in the future");
+    const struct hlc_timestamp least = hlc_is_zero(commit->after) ? HLC_ZERO : hlc_next(commit->after);
+    commit->commit_ts = slice_commit_ts_above(slice, least);
+    if (hlc_is_zero(commit->until) || hlc_less_equal(commit->commit_ts, commit->until)) return STATUS_OK;
+    return status_make_retry(K_LATE, RETRY_STATEMENT, "the commit comes too late for what it relies on");
+}
+
 // An acknowledged commit lies before any snapshot taken afterwards on whatever shard: all of a node
 // read one wall clock, and their snapshots are at or above it. So an acknowledgement waits for that
 // clock to pass.
@@ -850,7 +863,7 @@ static struct status commit_run(
 {
     struct status st = STATUS_OK;
     TRY(leader_commit_begin(task, slice, commit, false));
-    commit->commit_ts = slice_commit_ts(slice);
+    TRY(leader_commit_ts(slice, commit));
     entry_ts_set(commit->payload, commit->commit_ts);
     TRY(slice_propose(task, slice, commit->payload));
     lock_release_all(slice->locks, leader_holder(&commit->call));
@@ -879,7 +892,7 @@ static struct status prepare_run(
     TRY(leader_commit_begin(task, slice, commit, true));
     commit->mark = validator_mark(slice->validator);
     commit->epoch = slice->epoch;
-    commit->commit_ts = slice_commit_ts(slice);
+    TRY(leader_commit_ts(slice, commit));
     entry_ts_set(commit->payload, commit->commit_ts);
     TRY(slice_propose(task, slice, commit->payload));
     if (slice_prepared_find(slice, commit->call.owner.txn) == NULL) {

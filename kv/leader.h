@@ -184,6 +184,8 @@ struct leader_commit {
     uint32_t held_count;
     struct hlc_timestamp checked_ts; // Writes marked `checked` have no version above it.
     struct bytes payload;            // The log entry, its timestamp left open.
+    struct hlc_timestamp after;      // Its timestamp is above this,
+    struct hlc_timestamp until;      // and not above this, or it is K_LATE. Zero: no bound.
     struct hlc_timestamp commit_ts;  // Answer.
     // Of a multi-slice transaction's part (kv/commit_multi.c).
     uint64_t mark, epoch;            // Answers: for leader_validate.

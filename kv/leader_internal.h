@@ -8,6 +8,8 @@
 // last check.
 CHECKED struct status leader_commit_begin(
     struct task *task, struct slice *slice, struct leader_commit *commit, bool keep_locks);
+// The commit's timestamp, within its bounds. Nothing suspends.
+CHECKED struct status leader_commit_ts(struct slice *slice, struct leader_commit *commit);
 // Until this node's wall clock has passed `ts`: what is acknowledged lies below it.
 CHECKED struct status leader_clock_pass(struct task *task, struct hlc_timestamp ts);
 // Ends what the transaction staged here, as `resolve` says, until nothing of it is left.

@@ -215,7 +215,7 @@ struct status leader_seal(struct task *task, void *arg)
     if (staged->state == STAGED_OPEN) {
         commit->mark = validator_mark(slice->validator);
         commit->epoch = slice->epoch;
-        commit->commit_ts = slice_commit_ts(slice);
+        TRY(leader_commit_ts(slice, commit));
         entry_ts_set(commit->payload, commit->commit_ts);
         note_all(staged, commit->commit_ts);
         TRY(slice_propose(task, slice, commit->payload));

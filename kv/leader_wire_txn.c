@@ -256,6 +256,8 @@ static void commit_ask(struct buffer *out, const void *request)
     bool any = false;
     for (uint32_t i = 0; i < commit->write_count; i++) any = any || commit->writes[i]->checked;
     wire_put_ts(out, commit->checked_ts);
+    wire_put_ts(out, commit->after);
+    wire_put_ts(out, commit->until);
     put_entries(out, commit->reads, commit->read_count);
     put_held(out, commit->held, commit->held_count);
     wire_put_bytes(out, commit->payload);
@@ -333,6 +335,8 @@ static void commit_asked_as(struct wire_in *in, void *request, enum entry_kind k
 {
     struct leader_commit *commit = request;
     commit->checked_ts = wire_take_ts(in);
+    commit->after = wire_take_ts(in);
+    commit->until = wire_take_ts(in);
     commit->reads = take_entries(in, &commit->read_count);
     commit->held = take_held(in, &commit->held_count);
     struct bytes payload = wire_take_bytes(in);

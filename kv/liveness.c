@@ -12,6 +12,7 @@
 #include "kv/client.h"
 #include "kv/cluster_internal.h"
 #include "kv/key.h"
+#include "kv/reliance.h"
 #include "kv/txn.h"
 
 #define RECORD_FORMAT 2
@@ -252,7 +253,10 @@ static void epoch_deliver(struct shard *shard, struct shard_message *arrived)
     struct epoch_message *message = container_of(arrived, struct epoch_message, message);
     struct cluster_shard *copy = cluster_shard_of(shard);
     if (copy != NULL) {
-        if (message->reset) announcements_reset(shard);
+        if (message->reset) {
+            announcements_reset(shard);
+            copy->rely_from_ns = shard->env->wall_ns(shard->env) + copy->cluster->max_offset_ns + (int64_t)CLUSTER_CHANGE_NS;
+        }
         copy->epoch = message->epoch;
         copy->expiration_ns = message->expiration_ns;
     }
@@ -540,6 +544,8 @@ void cluster_leave(struct task *task)
     cluster->stopping = true;
     cluster->epoch = 0;
     epoch_publish(cluster, true);
+    // From here on nothing begins to rely on this node's record.
+    if (failed(shard_call_all(task, reliance_settle, NULL))) return;
     uint64_t deadline = task->deadline_ns;
     task->deadline_ns = task_now_ns(task) + RENEW_NS / 2;
     // What was copied while it ran is none of its states any more.
@@ -559,6 +565,25 @@ uint64_t cluster_epoch(struct shard *shard)
     if (copy == NULL || copy->alone) return 1;
     int64_t wall_ns = shard->env->wall_ns(shard->env);
     return wall_ns + copy->cluster->max_offset_ns < copy->expiration_ns ? copy->epoch : 0;
+}
+
+struct hlc_timestamp cluster_rely_until(struct shard *shard, uint64_t most_ns)
+{
+    struct cluster_shard *copy = cluster_shard_of(shard);
+    const int64_t wall_ns = shard->env->wall_ns(shard->env);
+    int64_t until_ns = wall_ns + (int64_t)most_ns;
+    if (wall_ns <= 0) return HLC_ZERO;
+    if (copy != NULL && !copy->alone) {
+        if (wall_ns + copy->cluster->max_offset_ns >= copy->expiration_ns || copy->epoch == 0) return HLC_ZERO;
+        if (copy->expiration_ns < until_ns) until_ns = copy->expiration_ns;
+    }
+    return (struct hlc_timestamp){(uint64_t)until_ns, 0};
+}
+
+struct hlc_timestamp cluster_rely_from(struct shard *shard)
+{
+    struct cluster_shard *copy = cluster_shard_of(shard);
+    return (struct hlc_timestamp){copy == NULL ? 0 : (uint64_t)copy->rely_from_ns, 0};
 }
 
 // --- other nodes' records --------------------------------------------------------------------------

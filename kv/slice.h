@@ -238,6 +238,8 @@ struct slice_reader {
 #define K_MOVED SQLSTATE('K', '0', '0', '1', '2')
 // The replica lost the lead, or its log, while the request was under way: whoever leads next knows what became of it.
 #define K_FATE_ELSEWHERE SQLSTATE('K', '0', '0', '1', '3')
+// The commit would come after the time up to which what it relies on is certain.
+#define K_LATE SQLSTATE('K', '0', '0', '1', '4')
 
 struct slice_value {
     struct bytes value;      // data NULL: absent (or a tombstone, with its ts).

@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 
+#include "core/env.h"
 #include "core/invariant.h"
+#include "core/mark.h"
 #include "core/metrics.h"
 #include "kv/cluster.h"
 #include "kv/key.h"
@@ -118,6 +120,9 @@ static void txn_reset(struct kv_txn *txn)
     txn->hidden_capacity = 0;
     read_set_init(&txn->reads, &txn->arena);
     read_set_init(&txn->step_reads, &txn->arena);
+    txn->relied = (struct txn_relied){0};
+    read_set_init(&txn->relied.keys, &txn->arena);
+    txn->commit_after = txn->commit_until = HLC_ZERO;
     held_set_init(&txn->held, &txn->arena);
     held_set_init(&txn->locked, &txn->arena);
     txn->locked_more = false;
@@ -231,8 +236,10 @@ struct status kv_txn_step(struct task *task, struct kv_txn *txn)
 {
     struct status st = txn_check(txn, false);
     if (failed(st)) return st;
-    struct hlc_timestamp now = hlc_now(&task->shard->hlc);
     read_set_clear(&txn->step_reads);
+    st = txn_rely_check(task, txn);
+    if (failed(st)) return st;
+    struct hlc_timestamp now = hlc_now(&task->shard->hlc);
     st = txn_move(task, txn, now);
     if (!failed(st)) txn_snapshot(task, txn, hlc_max(txn->read_ts, now));
     return st;
@@ -264,7 +271,7 @@ static bool needs_commit(const struct kv_txn *txn)
     return kv_txn_has_writes(txn);
 }
 
-static struct status commit_parts(
+static struct status commit_routed(
     struct task *task, struct kv_txn *txn, struct hlc_timestamp *commit_ts)
 {
     struct status st = STATUS_OK;
@@ -279,6 +286,36 @@ static struct status commit_parts(
         TRY(router_evict_all(task, attempt));
     }
 out:
+    return st;
+}
+
+// Up to when it may hardly rely any more, or may not.
+static struct status held_up(struct task *task)
+{
+    struct env *env = task->shard->env;
+    return task_sleep(task, env->random(env) % (RELIANCE_NS + RELIANCE_NS / 8));
+}
+
+// What took longer than it may rely on others does so no more, and is validated instead.
+static struct status commit_parts(
+    struct task *task, struct kv_txn *txn, struct hlc_timestamp *commit_ts)
+{
+    struct status st = STATUS_OK;
+    bool relies;
+    TRY(txn_rely_begin(task, txn, &relies));
+    if (relies) {
+        if (SIM_MAYBE("reliance.held_up")) st = held_up(task);
+        if (!failed(st)) st = commit_routed(task, txn, commit_ts);
+        txn_rely_end(txn, st, *commit_ts);
+        if (!status_is(st, K_LATE)) goto out;
+        covered("reliance.late");
+        TRY(txn_rely_no_more(task, txn));
+    }
+    st = commit_routed(task, txn, commit_ts);
+out:
+    if (status_is(st, K_LATE))
+        st = status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
+            "could not serialize access: the commit took too long");
     return st;
 }
 
@@ -345,6 +382,12 @@ const struct kv_txn_stats *kv_txn_stats(const struct kv_txn *txn)
 void kv_txn_depend(struct kv_txn *txn, struct bytes key)
 {
     if (!txn->read_only) read_set_add_key(&txn->reads, key);
+}
+
+void kv_txn_commit_within(struct kv_txn *txn, struct hlc_timestamp after, struct hlc_timestamp until)
+{
+    txn->commit_after = after;
+    txn->commit_until = until;
 }
 
 // --- for the other files of the client -----------------------------------------------------------
@@ -496,6 +539,16 @@ static struct status refresh(struct task *task, struct kv_txn *txn, struct read_
         TRY(router_evict_all(task, attempt));
     }
 out:
+    return st;
+}
+
+struct status txn_unchanged(
+    struct task *task, struct kv_txn *txn, struct read_set *keys, struct hlc_timestamp from)
+{
+    const struct hlc_timestamp snapshot = txn->read_ts;
+    txn->read_ts = from;
+    struct status st = refresh(task, txn, keys, snapshot);
+    txn->read_ts = snapshot;
     return st;
 }
 

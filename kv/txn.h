@@ -12,6 +12,7 @@
 #include "kv/kv_node.h"
 #include "kv/leader.h"
 #include "kv/read_set.h"
+#include "kv/reliance.h"
 #include "kv/router.h"
 #include "kv/staged.h"
 #include "kv/write_buffer.h"
@@ -41,6 +42,16 @@
 struct txn_stage {
     uint64_t slice;
     uint64_t sequence; // Requests so far.
+};
+
+// What it has read of caches, as of the snapshot `from`, and who hears of changes to it.
+struct txn_relied {
+    struct reliance *on; // NULL: nothing.
+    uint64_t generation;
+    struct hlc_timestamp from;
+    struct read_set keys;
+    struct list_link link;      // While it commits relying on them,
+    struct hlc_timestamp until; // at most at this.
 };
 
 struct kv_txn {
@@ -74,6 +85,8 @@ struct kv_txn {
     uint32_t hidden_capacity;
     struct read_set reads;
     struct read_set step_reads; // Of the statement under way, while `reads` are not noted: its snapshot stays one.
+    struct txn_relied relied;
+    struct hlc_timestamp commit_after, commit_until; // kv_txn_commit_within.
     struct held_set held;   // Keys that were locked while reads were not noted: no more than TXN_HELD_MAX.
     struct held_set locked; // Other keys that were locked: as many, asked about unless they are written.
     bool locked_more;       // There were too many.
@@ -100,6 +113,7 @@ struct client {
     struct list_link commits[CLIENT_COMMIT_LISTS]; // Of other nodes' clients, under way here, by transaction: struct leader_guard.
     uint64_t refused[CLIENT_REFUSED_MAX]; // Of them, those that failed when asked for again.
     uint64_t refused_count;
+    uint64_t relying;   // Commits under way that rely on what was told to this shard.
     uint64_t resolving; // Multi-slice transactions ended but not resolved everywhere.
     struct router router;
     const struct leader_directory *directory; // NULL: all slices are on this node.
@@ -188,6 +202,9 @@ CHECKED struct status txn_check(const struct kv_txn *txn, bool writes);
 CHECKED struct status txn_move(struct task *task, struct kv_txn *txn, struct hlc_timestamp to);
 // The same, but not beyond `to`.
 CHECKED struct status txn_move_to(struct task *task, struct kv_txn *txn, struct hlc_timestamp to);
+// Whether none of the keys has changed between `from` and the snapshot. 40001.
+CHECKED struct status txn_unchanged(
+    struct task *task, struct kv_txn *txn, struct read_set *keys, struct hlc_timestamp from);
 // Of a transaction that has neither read nor written: its snapshot is an earlier one, of which the caller knows what it
 // depends on.
 void txn_back_to(struct kv_txn *txn, struct hlc_timestamp ts);
@@ -211,6 +228,12 @@ static inline struct kv_read txn_read_mode(
         mode.no_validate = false;
     }
     return mode;
+}
+// The next attempt to commit is under another id: what is still under way of this one, which is over, finds nothing to join.
+static inline void txn_attempt_anew(struct kv_txn *txn)
+{
+    txn->id = client_txn_id(txn->shard);
+    txn->lock_hash_count = 0;
 }
 // Releases all locks, drops what is staged, frees the transaction. Does not suspend.
 void txn_end(struct kv_txn *txn);

@@ -5,6 +5,7 @@
 
 #include "core/invariant.h"
 #include "core/env.h"
+#include "core/mark.h"
 #include "core/shard.h"
 #include "kv/key.h"
 #include "sql/service/announce.h"
@@ -17,8 +18,6 @@
 
 // Beyond this many cached descriptors and names on a shard the longest unused ones go.
 #define CACHE_ENTRIES_MAX 8192u
-// A silent node's record has lapsed, and its transactions with it.
-#define SILENT_CHANGE_NS UINT64_C(30000000000)
 
 struct catalog_view {
     struct kv_txn *txn;
@@ -123,6 +122,7 @@ struct tenant_catalog *catalog_tenant_of(struct shard *shard, uint64_t id)
     tenant->tenant = id;
     tenant->changed = hlc_now(&shard->hlc);
     list_init(&tenant->entries);
+    reliance_init(&tenant->reliance);
     hashmap_put_u64(&catalog->tenants, id, tenant);
     return tenant;
 }
@@ -132,7 +132,7 @@ void catalog_tenant_forget(struct shard *shard, struct tenant_catalog *tenant)
     struct catalog_shard *catalog = catalog_of(shard);
     while (tenant->entries.next != &tenant->entries)
         cache_remove(catalog, container_of(tenant->entries.next, struct entry, of_tenant));
-    tenant->epoch++;
+    reliance_shake(&tenant->reliance);
     tenant->changed = hlc_now(&shard->hlc);
 }
 
@@ -281,14 +281,15 @@ out:
 }
 
 // Whether nothing cached may be used or added: a change is about to commit, or announcements may have been missed.
-// The change of a node that has gone silent is let go once that node can no longer have what it takes to commit.
+// A change of whose end nobody has told is let go once it can no longer commit (kv_txn_commit_within).
 static bool is_unsettled(struct shard *shard, struct tenant_catalog *tenant)
 {
     if (cluster_epoch(shard) == 0 || tenant->unannounced) return true;
-    uint64_t now = tenant->unsettled_count == 0 ? 0 : shard_now_ns(shard);
+    if (LIKELY(tenant->unsettled_count == 0)) return false;
+    const struct hlc_timestamp now = hlc_now(&shard->hlc);
     for (uint32_t i = 0; i < tenant->unsettled_count;) {
-        const struct unsettled *each = &tenant->unsettled[i];
-        if (cluster_alive(shard, each->node) || now - each->since_ns < SILENT_CHANGE_NS) return true;
+        if (hlc_less_equal(now, tenant->unsettled[i].until)) return true;
+        covered("catalog.change_let_go");
         tenant->unsettled[i] = tenant->unsettled[--tenant->unsettled_count];
         catalog_tenant_forget(shard, tenant);
     }
@@ -302,7 +303,7 @@ static struct status load(struct task *task, struct catalog_view *view, uint64_t
     struct status st = STATUS_OK;
     struct catalog_shard *catalog = catalog_of(task->shard);
     struct tenant_catalog *tenant = catalog_tenant_of(task->shard, tenant_id);
-    uint64_t epoch = tenant->epoch;
+    uint64_t epoch = tenant->reliance.generation;
     struct hlc_timestamp snapshot = kv_txn_read_ts(view->txn);
     struct arena_mark mark = arena_mark(task->arena);
     struct entry *entry = NULL;
@@ -320,7 +321,7 @@ static struct status load(struct task *task, struct catalog_view *view, uint64_t
     // Present and future, or only this transaction's? Whoever changed the tenant's catalog since our snapshot
     // has told us of it by now, or will before it commits.
     tenant = catalog_tenant_of(task->shard, tenant_id);
-    bool is_present = !view->changed && !is_unsettled(task->shard, tenant) && tenant->epoch == epoch &&
+    bool is_present = !view->changed && !is_unsettled(task->shard, tenant) && tenant->reliance.generation == epoch &&
                       hlc_less_equal(tenant->changed, snapshot) &&
                       hlc_equal(snapshot, kv_txn_read_ts(view->txn));
     if (is_present)
@@ -680,7 +681,7 @@ uint64_t catalog_epoch(const struct session *session)
     if (view != NULL && view->txn != NULL &&
         (view->changed || hlc_less(kv_txn_read_ts(view->txn), tenant->changed)))
         return 0;
-    return tenant->epoch + 1;
+    return tenant->reliance.generation + 1;
 }
 
 struct status catalog_table_current(
@@ -703,6 +704,24 @@ struct status catalog_table_current(
     return STATUS_OK;
 }
 
+// Whether what is read of the catalog now, at the transaction's snapshot, stays in force until this shard is told.
+static bool may_rely(struct session *session)
+{
+    struct shard *shard = session->shard;
+    struct tenant_catalog *tenant = catalog_tenant_of(shard, session->tenant);
+    const struct catalog_view *view = session->catalog;
+    if (is_unsettled(shard, tenant) || view == NULL || view->changed) return false;
+    const struct hlc_timestamp from = cluster_rely_from(shard);
+    if (UNLIKELY(hlc_less(tenant->changed, from))) {
+        // What came while nobody told this node is over now: what was read before is read again.
+        if (hlc_less(from, hlc_now(&shard->hlc))) catalog_tenant_forget(shard, tenant);
+        return false;
+    }
+    // A snapshot that was moved ahead of this shard's clock may be later than changes that are told next.
+    const struct hlc_timestamp snapshot = kv_txn_read_ts(session->txn);
+    return hlc_less_equal(tenant->changed, snapshot) && hlc_less_equal(snapshot, shard->hlc.last);
+}
+
 void catalog_depend_read(struct session *session, const struct table_desc *table)
 {
     if (table->kind == RELATION_VIRTUAL) return;
@@ -710,7 +729,12 @@ void catalog_depend_read(struct session *session, const struct table_desc *table
     struct buffer key = {.arena = &session->statement_arena, .data = room, .capacity = sizeof room};
     catalog_append_index_prefix(&key, session->tenant, CATALOG_DESCRIPTORS, 1);
     key_append_uvarint(&key, table->id);
-    kv_txn_depend(session->txn, buffer_bytes(&key));
+    if (LIKELY(may_rely(session))) {
+        struct tenant_catalog *tenant = catalog_tenant_of(session->shard, session->tenant);
+        kv_txn_rely(session->txn, &tenant->reliance, buffer_bytes(&key));
+    } else {
+        kv_txn_depend(session->txn, buffer_bytes(&key));
+    }
 }
 
 struct status catalog_depend(struct session *session, const struct table_desc *table)
@@ -776,13 +800,13 @@ struct status catalog_next_number(
 
     if (tenant->counters[counter].left == 0) {
         uint32_t block = counters[counter].block;
-        uint64_t epoch = tenant->epoch;
+        uint64_t epoch = tenant->reliance.generation;
         buffer_init(&key, task->arena);
         catalog_append_index_prefix(&key, tenant_id, CATALOG_ID_COUNTER, counter + 1u);
         TRY(kv_increment(task, tenant_id, buffer_bytes(&key), counters[counter].first + block - 1,
             block, &last));
         tenant = catalog_tenant_of(task->shard, tenant_id);
-        if (tenant->epoch != epoch) {
+        if (tenant->reliance.generation != epoch) {
             // The catalog changed hands, maybe: keep what was asked for and no more.
             *value = last;
             goto out;

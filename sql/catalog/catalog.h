@@ -11,8 +11,9 @@
 // Writing  DDL puts new descriptor versions in its transaction. Before it commits, every shard is told and
 //          acknowledges: from then until the outcome is announced, that tenant's lookups read storage. So a
 //          transaction whose snapshot is later than the change never sees the former version; one whose
-//          snapshot is earlier is found at its commit, because whatever writes (or locks) calls
-//          catalog_depend for each table it uses, which enters the descriptor in its read set.
+//          snapshot is earlier has committed below the change, or is found at its commit: whatever writes (or locks)
+//          calls catalog_depend for each table it uses, so that the transaction relies on the descriptor while
+//          nothing was announced (kv/reliance.h), and has it in its read set otherwise.
 //
 // Shard    Cached descriptors belong to the shard. A struct table_desc is immutable and valid as long as the
 //          transaction's view is open; catalog_pin keeps it longer (cached plans).

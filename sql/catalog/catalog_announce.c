@@ -16,6 +16,7 @@
 struct change {
     uint64_t tenant, id;
     uint32_t node;
+    uint64_t until_ns; // It is not committed beyond it.
 };
 
 static bool change_read(struct bytes body, struct change *change)
@@ -24,6 +25,7 @@ static bool change_read(struct bytes body, struct change *change)
     change->tenant = codec_get_u64(&in);
     change->node = codec_get_u32(&in);
     change->id = codec_get_u64(&in);
+    change->until_ns = codec_get_u64(&in);
     return codec_done(&in);
 }
 
@@ -36,13 +38,8 @@ static struct unsettled *unsettled_find(struct tenant_catalog *tenant, const str
     return NULL;
 }
 
-static struct status begin_heard(struct task *task, struct bytes body)
+static void unsettled_add(struct tenant_catalog *tenant, const struct change *change)
 {
-    struct change change;
-    if (!change_read(body, &change)) return status_make(E_PROTOCOL_VIOLATION, "malformed announcement");
-    if (task->shard->slots[SHARD_SLOT_CATALOG] == NULL) return STATUS_OK; // Has nothing cached yet.
-    struct tenant_catalog *tenant = catalog_tenant_of(task->shard, change.tenant);
-    if (unsettled_find(tenant, &change) != NULL) return STATUS_OK;
     if (tenant->unsettled_count == tenant->unsettled_capacity) {
         tenant->unsettled_capacity = tenant->unsettled_capacity == 0 ? 4 : tenant->unsettled_capacity * 2;
         tenant->unsettled =
@@ -50,9 +47,25 @@ static struct status begin_heard(struct task *task, struct bytes body)
         invariant(tenant->unsettled != NULL);
     }
     tenant->unsettled[tenant->unsettled_count++] =
-        (struct unsettled){change.id, change.node, shard_now_ns(task->shard)};
-    tenant->epoch++;
-    return STATUS_OK;
+        (struct unsettled){change->id, change->node, {change->until_ns, UINT32_MAX}};
+    reliance_shake(&tenant->reliance);
+}
+
+static struct status begin_heard(struct task *task, struct bytes body)
+{
+    struct change change;
+    if (!change_read(body, &change)) return status_make(E_PROTOCOL_VIOLATION, "malformed announcement");
+    if (task->shard->slots[SHARD_SLOT_CATALOG] == NULL) return STATUS_OK; // Has nothing cached yet.
+    struct tenant_catalog *tenant = catalog_tenant_of(task->shard, change.tenant);
+    if (unsettled_find(tenant, &change) == NULL) unsettled_add(tenant, &change);
+    return reliance_wait(task, &tenant->reliance);
+}
+
+static struct hlc_timestamp begin_relied(struct shard *shard, struct bytes body)
+{
+    struct change change;
+    if (!change_read(body, &change) || shard->slots[SHARD_SLOT_CATALOG] == NULL) return HLC_ZERO;
+    return catalog_tenant_of(shard, change.tenant)->reliance.high;
 }
 
 static struct status end_heard(struct task *task, struct bytes body)
@@ -80,6 +93,7 @@ static void catalog_reset(struct shard *shard)
 static const struct cluster_announcement announce_begin = {.id = ANNOUNCE_CATALOG_BEGIN,
     .name = "a schema change",
     .heard = begin_heard,
+    .relied = begin_relied,
     .reset = catalog_reset};
 static const struct cluster_announcement announce_end = {
     .id = ANNOUNCE_CATALOG_END, .name = "the end of a schema change", .heard = end_heard};
@@ -101,13 +115,15 @@ static struct status forget_here(struct task *task, void *arg)
     return STATUS_OK;
 }
 
-static struct status change_announce(struct task *task, enum announcement_id id, const struct change *change)
+#define CHANGE_BYTES 28u
+
+static struct bytes change_write(const struct change *change, uint8_t body[CHANGE_BYTES])
 {
-    uint8_t body[20];
     codec_store(body, change->tenant, 8);
     codec_store(body + 8, change->node, 4);
     codec_store(body + 12, change->id, 8);
-    return cluster_announce(task, (uint16_t)id, bytes_of(body, sizeof body));
+    codec_store(body + 20, change->until_ns, 8);
+    return bytes_of(body, CHANGE_BYTES);
 }
 
 // Whoever was told of the beginning is told of the end, or has gone down: a shard that has no fiber free now will
@@ -115,28 +131,42 @@ static struct status change_announce(struct task *task, enum announcement_id id,
 static struct status end_everywhere(struct task *task, void *arg)
 {
     struct status st;
+    uint8_t body[CHANGE_BYTES];
+    struct bytes message = change_write(arg, body);
     uint64_t until = task_now_ns(task) + END_FOR_NS;
-    while (failed(st = change_announce(task, ANNOUNCE_CATALOG_END, arg))) {
+    while (failed(st = cluster_announce(task, ANNOUNCE_CATALOG_END, message))) {
         if (status_is(st, E_ADMIN_SHUTDOWN) || task_now_ns(task) >= until) break;
         if (failed(task_sleep(task, END_RETRY_NS))) break;
     }
     return STATUS_OK;
 }
 
+struct beginning {
+    struct change *change;
+    struct hlc_timestamp *after;
+};
+
 // All or none.
 static struct status begin_everywhere(struct task *task, void *arg)
 {
-    struct status st = change_announce(task, ANNOUNCE_CATALOG_BEGIN, arg);
-    if (failed(st)) (void)end_everywhere(task, arg).code;
+    const struct beginning *beginning = arg;
+    uint8_t body[CHANGE_BYTES];
+    struct bytes message = change_write(beginning->change, body);
+    struct status st = cluster_announce_above(task, ANNOUNCE_CATALOG_BEGIN, message, beginning->after);
+    if (failed(st)) (void)end_everywhere(task, beginning->change).code;
     return st;
 }
 
-struct status catalog_announce_begin(struct task *task, uint64_t tenant, uint64_t *id)
+struct status catalog_announce_begin(
+    struct task *task, uint64_t tenant, uint64_t *id, struct catalog_change_bounds *bounds)
 {
     struct change change = {
         .tenant = tenant, .id = task->shard->env->random(task->shard->env), .node = task->shard->node->id};
+    struct beginning beginning = {&change, &bounds->after};
     *id = change.id;
-    return task_uncancelled(task, begin_everywhere, &change);
+    bounds->until = cluster_change_until(task->shard);
+    change.until_ns = bounds->until.wall_ns;
+    return task_uncancelled(task, begin_everywhere, &beginning);
 }
 
 void catalog_announce_end(struct task *task, uint64_t tenant, uint64_t id)

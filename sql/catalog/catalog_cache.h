@@ -7,6 +7,7 @@
 // Errors   None.
 #pragma once
 #include "core/hashmap.h"
+#include "kv/reliance.h"
 #include "sql/catalog/catalog_store.h"
 #include "sql/catalog/rowid.h"
 
@@ -37,7 +38,7 @@ struct entry {
 struct unsettled {
     uint64_t change;
     uint32_t node;
-    uint64_t since_ns;
+    struct hlc_timestamp until; // Beyond it it does not commit.
 };
 
 // A tenant's standing on this shard.
@@ -46,7 +47,7 @@ struct tenant_catalog {
     struct unsettled *unsettled; // While there are any nothing cached is used or added.
     uint32_t unsettled_count, unsettled_capacity;
     bool unannounced; // Replication changes it and tells nobody: nothing cached is used or added either.
-    uint64_t epoch;     // Grows with each announcement.
+    struct reliance reliance; // Its generation grows with each announcement.
     struct hlc_timestamp changed; // No change since, that we have not been told of.
     struct list_link entries;
     struct {

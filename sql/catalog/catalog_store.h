@@ -91,8 +91,13 @@ void catalog_view_changed(struct catalog_view *view);
 bool catalog_view_is_changed(const struct catalog_view *view);
 
 // Around the commit of a transaction that changed the catalog. Between the two, lookups of the tenant read
-// storage on every shard. `end` cannot fail: it is delivered even to a cancelled or draining task.
-CHECKED struct status catalog_announce_begin(struct task *task, uint64_t tenant, uint64_t *id);
+// storage on every shard, and the commit is to be within `bounds` (kv_txn_commit_within): no transaction that relied on what
+// is changed commits there. `end` cannot fail: it is delivered even to a cancelled or draining task.
+struct catalog_change_bounds {
+    struct hlc_timestamp after, until;
+};
+CHECKED struct status catalog_announce_begin(
+    struct task *task, uint64_t tenant, uint64_t *id, struct catalog_change_bounds *bounds);
 void catalog_announce_end(struct task *task, uint64_t tenant, uint64_t id);
 
 // What the shard knows of user-defined types; NULL without a catalog.

@@ -37,9 +37,13 @@ struct status ddl_add_job(struct session *session, int64_t id)
 static struct status before_commit(struct task *task, struct session *session)
 {
     if (!catalog_view_is_changed(session->catalog)) return STATUS_OK;
-    struct status st = catalog_announce_begin(task, session->tenant, &ddl_state(session)->announced_id);
-    if (!failed(st)) ddl_state(session)->announced = true;
-    return st;
+    struct catalog_change_bounds bounds;
+    struct status st =
+        catalog_announce_begin(task, session->tenant, &ddl_state(session)->announced_id, &bounds);
+    if (failed(st)) return st;
+    ddl_state(session)->announced = true;
+    kv_txn_commit_within(session->txn, bounds.after, bounds.until);
+    return STATUS_OK;
 }
 
 static void after_transaction(struct task *task, struct session *session, bool committed)
@@ -47,8 +51,9 @@ static void after_transaction(struct task *task, struct session *session, bool c
     struct ddl_state *state = session->ddl;
     if (state == NULL) return;
     session->ddl = NULL;
-    // A commit whose outcome is unknown is announced like one that failed: the caches go either way.
-    if (state->announced) catalog_announce_end(task, session->tenant, state->announced_id);
+    // A commit whose outcome is unknown may come yet: it lets go of the caches when its time is over.
+    const bool over = committed || !session->commit_unsure;
+    if (state->announced && over) catalog_announce_end(task, session->tenant, state->announced_id);
     if (state->announced && committed) zone_objects_note(session->shard, session->tenant);
     if (state->roles_changed) {
         struct status st = role_announce(task, session->tenant);

@@ -9,7 +9,7 @@
 #include "kv/cluster.h"
 
 enum announcement_id {
-    ANNOUNCE_CATALOG_BEGIN = 1, // u64 tenant, u32 node, u64 change: a change is about to commit.
+    ANNOUNCE_CATALOG_BEGIN = 1, // u64 tenant, u32 node, u64 change, u64 until: a change is about to commit, not above `until` (wall ns).
     ANNOUNCE_CATALOG_END,       // The same: it has, or has not.
     ANNOUNCE_SETTINGS,          // u64 tenant, or 0: all.
     ANNOUNCE_ROLES,             // u64 tenant.

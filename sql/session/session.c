@@ -247,6 +247,7 @@ static void finish(struct task *task, struct session *session, bool committed)
     session->txn = NULL;
     transaction_leave(session);
     hooks_after(task, session, committed);
+    session->commit_unsure = false;
     if (session->catalog != NULL) catalog_view_close(session->catalog);
     session->catalog = NULL;
     session->savepoints = NULL;
@@ -268,6 +269,7 @@ struct status session_txn_commit(struct task *task, struct session *session)
     }
     st = kv_txn_commit(task, session->txn, &session->commit_ts);
     session->txn = NULL;
+    session->commit_unsure = failed(st) && !status_is(st, E_SERIALIZATION_FAILURE);
 out:
     if (session->txn != NULL) kv_txn_rollback(task, session->txn);
     finish(task, session, !failed(st));

@@ -90,6 +90,7 @@ struct session {
     int64_t txn_start_us, statement_start_us; // Since 2000-01-01, for now() and statement_timestamp().
     int64_t start_us;            // When the session began.
     struct hlc_timestamp commit_ts; // Of the last transaction that wrote.
+    bool commit_unsure;             // While it ends: it has failed, and may have been committed yet.
     const char *statement_text;  // Of the running statement, for SHOW QUERIES; NULL when idle.
     uint64_t last_sequence_value; // lastval()
     uint32_t last_sequence;       // Whose.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Scripted cases of schema changes beside writers.
+// Scripted cases of schema changes beside writers who rely on what they have cached of the table (kv/reliance.h).
+#include "kv/cluster.h"
 #include "sql/wire/pgclient.h"
 #include "tests/sim/catalog_check.h"
 #include "tests/sim/kv_world.h"
@@ -10,7 +11,7 @@
 #define ROUNDS 6u
 #define THINK_NS (300 * WORLD_MS)
 #define PAUSE_NS (9 * WORLD_SECOND) // Longer than a node's record lasts.
-#define WARM_NS (13 * WORLD_SECOND)
+#define WARM_NS (CLUSTER_CHANGE_NS + WORLD_SECOND) // Then all rely.
 #define SAY_NS (60 * WORLD_SECOND)
 #define HEAL_NS (90 * WORLD_SECOND)
 

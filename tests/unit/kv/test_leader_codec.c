@@ -216,6 +216,7 @@ static const struct field refresh_fields[] = {CALL_FIELDS(LOCAL),
         LIST(leader_commit, reads, side, commit_reads), FIELD(leader_commit, read_count, NUMBER, side), \
         LIST(leader_commit, held, ASKED, commit_held), FIELD(leader_commit, held_count, NUMBER, ASKED), \
         FIELD(leader_commit, checked_ts, TIME, side), FIELD(leader_commit, payload, BYTES, side),  \
+        FIELD(leader_commit, after, TIME, side), FIELD(leader_commit, until, TIME, side),          \
         FIELD(leader_commit, commit_ts, TIME, side == LOCAL ? LOCAL : ANSWERED),                   \
         FIELD(leader_commit, mark, NUMBER, side == LOCAL ? LOCAL : ANSWERED),                      \
         FIELD(leader_commit, epoch, NUMBER, side == LOCAL ? LOCAL : ANSWERED),                     \

@@ -104,7 +104,9 @@ static struct status commit(struct task *task, struct session *session)
     struct status st = STATUS_OK;
     bool changed = catalog_view_is_changed(session->catalog);
     uint64_t change;
-    if (changed) TRY(catalog_announce_begin(task, TENANT, &change));
+    struct catalog_change_bounds within;
+    if (changed) TRY(catalog_announce_begin(task, TENANT, &change, &within));
+    if (changed) kv_txn_commit_within(session->txn, within.after, within.until);
     st = kv_txn_commit(task, session->txn, NULL);
     if (changed) catalog_announce_end(task, TENANT, change);
     catalog_view_close(session->catalog);
