@@ -179,12 +179,15 @@ static struct status create_records(struct task *task, struct session *session, 
         .payload = bytes_of_string(call->uri),
         .id = call->job};
     int64_t id;
+    struct internal_result result;
     TRY(consumer_insert(task, session, &record));
     TRY(job_create(task, TENANT_SYSTEM, session, &options, &id));
     struct datum params[] = {datum_int((int64_t)call->tenant->id), datum_int(call->job)};
-    TRY(internal_query(task, TENANT_SYSTEM, session, task->arena, NULL,
+    TRY(internal_query(task, TENANT_SYSTEM, session, task->arena, &result,
         "UPDATE system.public.tenants SET replication_job_id = $2 WHERE id = $1 AND data_state = 0", 2, params,
         (type_oid[]){TYPE_INT8, TYPE_INT8}));
+    if (result.row_count != 1)
+        TRY(status_make(E_NOT_IN_PREREQUISITE_STATE, "the virtual cluster was dropped while it was made"));
     if (call->reader)
         TRY(tenant_reader_insert(task, session, task->arena, call->tenant->id, call->name));
     st = tenant_made(task, session, call->tenant);

@@ -401,6 +401,9 @@ static const struct job_type gc_job = {
     .name = "GC TENANT", .resume = gc_resume, .not_cancelable = true, .class = TASK_BULK};
 
 #define MAKING_NS 600000000000ull // Nothing takes that long to be made.
+#define UNMAKE_PAUSE_NS 1000000000ull
+#define UNMAKE_ATTEMPTS_MAX 6u
+#define DROPPED_NS 14400000000000ull
 
 static struct status unmake_record(struct task *task, struct session *session, void *arg);
 
@@ -440,14 +443,29 @@ struct status tenant_making_job_create(
         .description = arena_printf(task->arena, "drops tenant %" PRIu64 " if it stays half made", id),
         .user_name = "node",
         .payload = bytes_of(&id, sizeof id),
-        .delay_ns = MAKING_NS};
+        .delay_ns = MAKING_NS,
+        .while_here = true};
     return job_create(task, TENANT_SYSTEM, session, &options, job);
+}
+
+// What keeps it from being undone at once may pass, as a lack of memory does; otherwise the job comes at its time.
+static struct status unmake_patiently(struct task *task, void *arg)
+{
+    struct status st;
+    for (uint32_t attempt = 1;; attempt++) {
+        st = unmake_here(task, arg);
+        if (!failed(st) || attempt == UNMAKE_ATTEMPTS_MAX || task->shard->node->draining) break;
+        covered("tenant.unmade_later");
+        st = status_copy(task->arena, st);
+        if (failed(task_sleep(task, UNMAKE_PAUSE_NS))) break;
+    }
+    return st;
 }
 
 struct status tenant_unmake(struct task *task, const struct tenant *tenant)
 {
     struct unmake_call call = {.id = tenant->id, .making = tenant->making_job};
-    return task_uncancelled(task, unmake_here, &call);
+    return task_uncancelled(task, unmake_patiently, &call);
 }
 
 void tenant_job_register(void)
@@ -463,13 +481,13 @@ struct drop_call {
 };
 
 static struct status gc_job_create(
-    struct task *task, struct session *session, uint64_t id, bool now, int64_t *job)
+    struct task *task, struct session *session, uint64_t id, uint64_t delay_ns, int64_t *job)
 {
     struct job_options options = {.type = &gc_job,
         .description = arena_printf(task->arena, "GC for tenant %" PRIu64, id),
         .user_name = "node",
         .payload = bytes_of(&id, sizeof id),
-        .delay_ns = now ? 0 : 14400u * 1000000000ull};
+        .delay_ns = delay_ns};
     return job_create(task, TENANT_SYSTEM, session, &options, job);
 }
 
@@ -482,7 +500,7 @@ static struct status drop_record(struct task *task, struct session *session, voi
         "UPDATE system.public.tenants SET data_state = 2, active = false, name = NULL, replication_job_id = NULL "
         "WHERE id = $1",
         1, params, (type_oid[]){TYPE_INT8}));
-    st = gc_job_create(task, session, call->id, call->now, &call->job);
+    st = gc_job_create(task, session, call->id, call->now ? 0 : DROPPED_NS, &call->job);
 out:
     return st;
 }
@@ -500,7 +518,8 @@ static struct status unmake_record(struct task *task, struct session *session, v
         "WHERE id = $1 AND data_state = 0 AND replication_job_id IS NULL",
         1, params, (type_oid[]){TYPE_INT8}));
     if (result.row_count == 0) goto out;
-    TRY(gc_job_create(task, session, call->id, true, &call->gc));
+    // A node that others take for gone may be at it still: what it writes is erased, too.
+    TRY(gc_job_create(task, session, call->id, call->making != 0 ? 0 : MAKING_NS, &call->gc));
     if (call->making != 0)
         TRY(internal_query(task, TENANT_SYSTEM, session, task->arena, NULL,
             "DELETE FROM system.public.jobs WHERE id = $1", 1, making, (type_oid[]){TYPE_INT8}));

@@ -60,7 +60,7 @@ CHECKED struct status tenant_spec_name(
     struct statement_context *context, const struct tenant_spec *spec, const char **name);
 
 // Writes a new record in state `add`, with the next id; `name` NULL: "tenant-ID". 42710 when the name is taken.
-// Whoever makes it ends with tenant_made or tenant_unmake; after a crash a job does the latter, ten minutes later.
+// Whoever makes it ends with tenant_made or tenant_unmake; when its node goes down another one does the latter.
 CHECKED struct status tenant_create_record(
     struct task *task, struct arena *arena, const char *name, struct tenant **tenant);
 // In the transaction that makes it ready, or gives it a consumer: it is to stay.

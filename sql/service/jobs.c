@@ -139,15 +139,16 @@ struct status job_create(struct task *task, uint64_t tenant, struct session *ses
         text_or_null(options->statement),
         datum_text(options->user_name == NULL ? "node" : options->user_name),
         datum_int((int64_t)(options->delay_ns / 1000)), datum_bytes(options->payload),
-        datum_int((int64_t)now.wall_ns), datum_int((int64_t)now.logical)};
+        datum_int((int64_t)now.wall_ns), datum_int((int64_t)now.logical),
+        options->while_here ? datum_int(incarnation(task->shard)) : DATUM_NULL};
     static const type_oid param_types[] = {TYPE_INT8, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT,
-        TYPE_TEXT, TYPE_INT8, TYPE_BYTEA, TYPE_INT8, TYPE_INT8};
+        TYPE_TEXT, TYPE_INT8, TYPE_BYTEA, TYPE_INT8, TYPE_INT8, TYPE_INT8};
     return internal_query(task, tenant, session, task->arena, NULL,
         "INSERT INTO system.public.jobs (id, status, job_type, description, statement, user_name, "
         "created, start_after, modified, fraction_completed, payload, created_wall, "
-        "created_logical) VALUES ($1, $2, $3, $4, $5, $6, now(), "
-        "now() + $7 * interval '1 microsecond', now(), 0, $8, $9, $10)",
-        10, params, param_types);
+        "created_logical, coordinator_id) VALUES ($1, $2, $3, $4, $5, $6, now(), "
+        "now() + $7 * interval '1 microsecond', now(), 0, $8, $9, $10, $11)",
+        11, params, param_types);
 }
 
 static const char *text_of(struct arena *arena, struct datum value)
@@ -282,6 +283,13 @@ static struct status write_transition(
         9, params, param_types);
 }
 
+// Its time has not come, and whoever made it has not gone either.
+static bool is_early(struct task *task, const struct transition *transition, bool due)
+{
+    const bool here = transition->coordinator == 0 || transition->coordinator == incarnation(task->shard);
+    return transition->claim && transition->job->status == JOB_PENDING && !due && here;
+}
+
 static struct status run_transition(struct task *task, struct session *session, void *arg)
 {
     struct status st = STATUS_OK;
@@ -303,9 +311,7 @@ static struct status run_transition(struct task *task, struct session *session, 
     transition->keep = false;
     if (transition->arg == NULL) transition->arg = transition;
     TRY(transition->decide(task, transition));
-    if (transition->claim && !internal_value(&result, 0, 1).boolean &&
-        transition->job->status == JOB_PENDING)
-        transition->keep = true; // Its time has not come.
+    if (is_early(task, transition, internal_value(&result, 0, 1).boolean)) transition->keep = true;
     if (!transition->keep) TRY(write_transition(task, session, transition));
 out:
     return st;
@@ -559,7 +565,7 @@ out:
 static struct status decide_claim(struct task *task, struct transition *transition)
 {
     struct job *job = transition->job;
-    bool mine = transition->coordinator == incarnation(task->shard);
+    bool mine = transition->coordinator == incarnation(task->shard) && job->status != JOB_PENDING;
     transition->claim = true;
     // Of a node that may still be at it.
     uint32_t node = (uint32_t)((uint64_t)transition->coordinator >> JOB_INCARNATION_BITS);

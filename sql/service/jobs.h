@@ -77,7 +77,8 @@ struct job_options {
     const char *description, *user_name;
     struct bytes payload;
     const char *statement; // The SQL text, for SHOW JOBS; may be NULL.
-    uint64_t delay_ns;     // Does not start before now + delay.
+    uint64_t delay_ns;     // Does not start before now + delay,
+    bool while_here;       // unless this node goes down before that: then somebody starts it at once.
     int64_t id;            // 0: a new one.
     bool paused;           // Starts paused.
 };

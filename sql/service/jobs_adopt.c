@@ -21,7 +21,8 @@ static struct status adopt(struct task *task, uint64_t tenant)
     TRY(internal_query(task, tenant, NULL, task->arena, &result,
         "SELECT id, coordinator_id FROM system.public.jobs WHERE status IN ('pending', 'running', "
         "'pause-requested', 'cancel-requested', 'reverting') AND "
-        "(coordinator_id IS NULL OR coordinator_id <> $1) AND start_after <= now() ORDER BY id",
+        "(coordinator_id IS NULL OR coordinator_id <> $1 OR status = 'pending') AND "
+        "(start_after <= now() OR coordinator_id <> $1) ORDER BY id",
         1, params, (const type_oid[]){TYPE_INT8}));
     for (uint64_t i = 0; i < result.row_count; i++) {
         struct datum coordinator = internal_value(&result, i, 1);

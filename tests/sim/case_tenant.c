@@ -108,3 +108,82 @@ SIM_CASE(tenant_service_switched, "a service that is stopped while a node begins
     if (!run->violated) world_stop(world);
     world_end(world);
 }
+
+// --- a virtual cluster whose maker is gone -----------------------------------------------------------------
+
+#define MAKER 2u // A node.
+
+struct making {
+    struct world world; // First.
+    bool begun, made;
+};
+
+static struct status begin_main(struct task *task, void *arg)
+{
+    struct world_node *node = arg;
+    struct making *making = (struct making *)node->world;
+    struct tenant *tenant;
+    while (!making->begun) {
+        struct status st = tenant_create_record(task, task->arena, "half", &tenant);
+        making->begun = !failed(st);
+        if (failed(st) && failed(task_sleep(task, WORLD_SECOND))) break;
+    }
+    node->tasks--;
+    return STATUS_OK;
+}
+
+static struct status make_main(struct task *task, void *arg)
+{
+    struct world_node *node = arg;
+    struct making *making = (struct making *)node->world;
+    struct tenant *tenant;
+    while (!making->made) {
+        making->made = making->begun && !failed(tenant_create(task, task->arena, "half", 0, &tenant));
+        if (!making->made && failed(task_sleep(task, WORLD_SECOND))) break;
+    }
+    node->tasks--;
+    return STATUS_OK;
+}
+
+static struct status making_serves(struct task *task, struct world_node *node)
+{
+    const struct making *making = (const struct making *)node->world;
+    if (node->id == MAKER && making->begun) return STATUS_OK;
+    return server_node_spawn(task, node, node->id == MAKER ? begin_main : make_main, node, "sim-make");
+}
+
+static struct status making_boot(struct task *task, void *arg)
+{
+    static const struct server_node_options options = {.serves = making_serves};
+    return server_node_run(task, arg, &options);
+}
+
+static bool is_begun(void *arg)
+{
+    return ((struct making *)arg)->begun;
+}
+
+static bool is_made(void *arg)
+{
+    return ((struct making *)arg)->made;
+}
+
+// Otherwise nobody could take its name until a time has passed that is enough for whoever is slow.
+SIM_CASE(tenant_maker_lost, "the name of a virtual cluster is free again soon after the node went down that was making it")
+{
+    struct making *making = ARENA_NEW(&run->arena, struct making);
+    struct world *world = &making->world;
+    const struct world_options options = {.clusters = 1, .nodes = 3, .shards = 1, .max_offset_ns = 500 * WORLD_MS,
+        .boot = making_boot, .look = server_node_look};
+    memset(making, 0, sizeof *making);
+    server_node_register();
+    world_begin(world, run, &options);
+    world_start_all(world);
+    world_expect(world, "it is begun", is_begun, making, 60 * WORLD_SECOND);
+    struct world_node *maker = &world->nodes[MAKER - 1];
+    maker->wanted = run->seed % 2 == 0;
+    if (sim_node_running(maker->machine) != NULL) sim_node_crash(maker->machine);
+    world_expect(world, "another one makes it", is_made, making, 30 * WORLD_SECOND);
+    if (!run->violated) world_stop(world);
+    world_end(world);
+}
