@@ -185,7 +185,8 @@ struct status cluster_announce_above(
     struct arena_mark mark = arena_mark(task->arena);
     struct telling telling = {0};
     TRY(announce(task, id, body, &telling));
-    *after = telling.relied;
+    // Above what nodes have committed that have left, too: their records said so below this clock.
+    *after = hlc_max(telling.relied, hlc_now(&task->shard->hlc));
     TRY(leader_clock_pass(task, *after));
 out:
     if (!failed(st)) arena_release(task->arena, mark);

@@ -184,6 +184,8 @@ uint64_t cluster_epoch(struct shard *shard);
 struct hlc_timestamp cluster_rely_until(struct shard *shard, uint64_t most_ns);
 // What was read before this may have been changed by who did not find this node alive yet. Zero: nothing.
 struct hlc_timestamp cluster_rely_from(struct shard *shard);
+// What was told to the shard until now was not heard by who relies on it.
+void cluster_rely_anew(struct shard *shard);
 // Suspends until `node` has a lapsed record and raises its epoch, or until it is alive again (*lapsed
 // false). At most CLUSTER_LIVENESS_NS and a little.
 CHECKED struct status cluster_fence(struct task *task, uint32_t node, bool *lapsed);
@@ -201,7 +203,8 @@ struct cluster_announcement {
     uint16_t id; // 1..63, part of the protocol.
     const char *name;
     struct status (*heard)(struct task *task, struct bytes body);
-    // On each shard once it has heard: nobody there who relied on not having heard commits above it. May be NULL.
+    // On each shard once it has heard: nobody there who relied on not having heard commits above it, or has a snapshot
+    // above it. May be NULL.
     struct hlc_timestamp (*relied)(struct shard *shard, struct bytes body);
     // On each shard: everything cached may be stale. Must not suspend. May be NULL.
     void (*reset)(struct shard *shard);

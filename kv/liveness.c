@@ -248,6 +248,12 @@ struct epoch_message {
     bool reset;
 };
 
+static void rely_anew(struct shard *shard, struct cluster_shard *copy)
+{
+    const int64_t wall_ns = shard->env->wall_ns(shard->env);
+    copy->rely_from_ns = wall_ns + copy->cluster->max_offset_ns + (int64_t)CLUSTER_CHANGE_NS;
+}
+
 static void epoch_deliver(struct shard *shard, struct shard_message *arrived)
 {
     struct epoch_message *message = container_of(arrived, struct epoch_message, message);
@@ -255,7 +261,7 @@ static void epoch_deliver(struct shard *shard, struct shard_message *arrived)
     if (copy != NULL) {
         if (message->reset) {
             announcements_reset(shard);
-            copy->rely_from_ns = shard->env->wall_ns(shard->env) + copy->cluster->max_offset_ns + (int64_t)CLUSTER_CHANGE_NS;
+            rely_anew(shard, copy);
         }
         copy->epoch = message->epoch;
         copy->expiration_ns = message->expiration_ns;
@@ -584,6 +590,12 @@ struct hlc_timestamp cluster_rely_from(struct shard *shard)
 {
     struct cluster_shard *copy = cluster_shard_of(shard);
     return (struct hlc_timestamp){copy == NULL ? 0 : (uint64_t)copy->rely_from_ns, 0};
+}
+
+void cluster_rely_anew(struct shard *shard)
+{
+    struct cluster_shard *copy = cluster_shard_of(shard);
+    if (copy != NULL && !copy->alone) rely_anew(shard, copy);
 }
 
 // --- other nodes' records --------------------------------------------------------------------------

@@ -93,11 +93,13 @@ out:
     return txn_outcome(txn, st);
 }
 
-struct status txn_rely_check(struct task *task, struct kv_txn *txn)
+struct status txn_rely_move(struct task *task, struct kv_txn *txn, struct hlc_timestamp to)
 {
     const struct txn_relied *relied = &txn->relied;
-    if (LIKELY(relied->on == NULL || relied->on->generation == relied->generation)) return STATUS_OK;
-    return txn_rely_no_more(task, txn);
+    if (LIKELY(relied->on == NULL)) return STATUS_OK;
+    // What is told from now on commits above this clock; beyond it something may be that was told of and is not seen.
+    const bool may = relied->on->generation == relied->generation && hlc_less_equal(to, hlc_now(&task->shard->hlc));
+    return may ? STATUS_OK : txn_rely_no_more(task, txn);
 }
 
 struct status txn_rely_begin(struct task *task, struct kv_txn *txn, bool *relies)

@@ -49,7 +49,7 @@ CHECKED struct status txn_rely_begin(struct task *task, struct kv_txn *txn, bool
 void txn_rely_end(struct kv_txn *txn, struct status st, struct hlc_timestamp commit_ts);
 // What it has relied on is validated up to its snapshot, and from there on with its reads. 40001.
 CHECKED struct status txn_rely_no_more(struct task *task, struct kv_txn *txn);
-// The same when something was heard of since.
-CHECKED struct status txn_rely_check(struct task *task, struct kv_txn *txn);
+// Its snapshot is about to move: the same when something was heard of since, or may be told of that lies before `to`.
+CHECKED struct status txn_rely_move(struct task *task, struct kv_txn *txn, struct hlc_timestamp to);
 // The node goes: when this returns, nothing of the shard relies any more.
 CHECKED struct status reliance_settle(struct task *task, void *unused);

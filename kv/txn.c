@@ -236,10 +236,8 @@ struct status kv_txn_step(struct task *task, struct kv_txn *txn)
 {
     struct status st = txn_check(txn, false);
     if (failed(st)) return st;
-    read_set_clear(&txn->step_reads);
-    st = txn_rely_check(task, txn);
-    if (failed(st)) return st;
     struct hlc_timestamp now = hlc_now(&task->shard->hlc);
+    read_set_clear(&txn->step_reads);
     st = txn_move(task, txn, now);
     if (!failed(st)) txn_snapshot(task, txn, hlc_max(txn->read_ts, now));
     return st;
@@ -566,6 +564,7 @@ struct status txn_move_to(struct task *task, struct kv_txn *txn, struct hlc_time
 {
     struct status st = STATUS_OK;
     if (hlc_less_equal(to, txn->read_ts)) goto out;
+    TRY(txn_rely_move(task, txn, to));
     hold_inserts(txn);
     TRY(refresh(task, txn, &txn->reads, to));
     txn->read_ts = to;

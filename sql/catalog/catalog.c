@@ -45,6 +45,7 @@ void catalog_shard_init(struct shard *shard)
     list_init(&catalog->free_views);
     rowid_init(&catalog->rowid, shard);
     shard->slots[SHARD_SLOT_CATALOG] = catalog;
+    cluster_rely_anew(shard);
 }
 
 struct user_types *catalog_user_types(struct shard *shard)
@@ -280,12 +281,21 @@ out:
     return st;
 }
 
-// Whether nothing cached may be used or added: a change is about to commit, or announcements may have been missed.
-// A change of whose end nobody has told is let go once it can no longer commit (kv_txn_commit_within).
-static bool is_unsettled(struct shard *shard, struct tenant_catalog *tenant)
+// Whether no change can be under way of which nobody has told this shard. Those that it may have missed are over at some time:
+// what was read before is read again then.
+static bool has_heard_all(struct shard *shard, struct tenant_catalog *tenant)
 {
-    if (cluster_epoch(shard) == 0 || tenant->unannounced) return true;
-    if (LIKELY(tenant->unsettled_count == 0)) return false;
+    const struct hlc_timestamp from = cluster_rely_from(shard);
+    if (LIKELY(hlc_less_equal(from, tenant->changed))) return true;
+    if (hlc_less(hlc_now(&shard->hlc), from)) return false;
+    covered("catalog.missed_are_over");
+    catalog_tenant_forget(shard, tenant);
+    return true;
+}
+
+// A change of whose end nobody has told is let go once it can no longer commit (kv_txn_commit_within).
+static bool changes_are_under_way(struct shard *shard, struct tenant_catalog *tenant)
+{
     const struct hlc_timestamp now = hlc_now(&shard->hlc);
     for (uint32_t i = 0; i < tenant->unsettled_count;) {
         if (hlc_less_equal(now, tenant->unsettled[i].until)) return true;
@@ -293,6 +303,15 @@ static bool is_unsettled(struct shard *shard, struct tenant_catalog *tenant)
         tenant->unsettled[i] = tenant->unsettled[--tenant->unsettled_count];
         catalog_tenant_forget(shard, tenant);
     }
+    return false;
+}
+
+// Whether nothing cached may be used or added: a change is about to commit, or announcements may have been missed.
+static bool is_unsettled(struct shard *shard, struct tenant_catalog *tenant)
+{
+    if (cluster_epoch(shard) == 0 || tenant->unannounced) return true;
+    if (UNLIKELY(tenant->unsettled_count > 0 && changes_are_under_way(shard, tenant))) return true;
+    (void)has_heard_all(shard, tenant);
     return false;
 }
 
@@ -711,15 +730,11 @@ static bool may_rely(struct session *session)
     struct tenant_catalog *tenant = catalog_tenant_of(shard, session->tenant);
     const struct catalog_view *view = session->catalog;
     if (is_unsettled(shard, tenant) || view == NULL || view->changed) return false;
-    const struct hlc_timestamp from = cluster_rely_from(shard);
-    if (UNLIKELY(hlc_less(tenant->changed, from))) {
-        // What came while nobody told this node is over now: what was read before is read again.
-        if (hlc_less(from, hlc_now(&shard->hlc))) catalog_tenant_forget(shard, tenant);
-        return false;
-    }
+    if (UNLIKELY(!has_heard_all(shard, tenant))) return false;
     // A snapshot that was moved ahead of this shard's clock may be later than changes that are told next.
     const struct hlc_timestamp snapshot = kv_txn_read_ts(session->txn);
-    return hlc_less_equal(tenant->changed, snapshot) && hlc_less_equal(snapshot, shard->hlc.last);
+    return hlc_less_equal(tenant->changed, snapshot) &&
+           (hlc_less_equal(snapshot, shard->hlc.last) || hlc_less_equal(snapshot, hlc_now(&shard->hlc)));
 }
 
 void catalog_depend_read(struct session *session, const struct table_desc *table)

@@ -65,7 +65,7 @@ static struct hlc_timestamp begin_relied(struct shard *shard, struct bytes body)
 {
     struct change change;
     if (!change_read(body, &change) || shard->slots[SHARD_SLOT_CATALOG] == NULL) return HLC_ZERO;
-    return catalog_tenant_of(shard, change.tenant)->reliance.high;
+    return hlc_max(catalog_tenant_of(shard, change.tenant)->reliance.high, hlc_now(&shard->hlc));
 }
 
 static struct status end_heard(struct task *task, struct bytes body)
