@@ -13,7 +13,7 @@
 #define PAUSE_NS (9 * WORLD_SECOND) // Longer than a node's record lasts.
 #define WARM_NS (CLUSTER_CHANGE_NS + WORLD_SECOND) // Then all rely.
 #define SAY_NS (60 * WORLD_SECOND)
-#define HEAL_NS (90 * WORLD_SECOND)
+#define HEAL_NS (300 * WORLD_SECOND) // The table grows, and a scan may take it a row at a time.
 
 struct schema_run {
     struct kv_world kv; // First.

@@ -82,6 +82,26 @@ out:
     return st;
 }
 
+// Beyond its shard's clock may lie changes that were not told of yet when it moved.
+KV_TEST(reliance, asks_when_the_snapshot_moves_beyond_the_clock)
+{
+    struct status st = STATUS_OK;
+    struct reliance reliance;
+    struct kv_txn *txn;
+    reliance_init(&reliance);
+    TRY(put_now(task, "z", "1"));
+    TRY(begin_relying(task, &reliance, "z", &txn));
+    TRY(put_now(task, "z", "2"));
+    TRY(txn_move_to(task, txn, hlc_now(&task->shard->hlc)));
+    CHECK(txn->relied.on == &reliance);
+    struct hlc_timestamp ahead = hlc_now(&task->shard->hlc);
+    ahead.wall_ns += 50 * MS;
+    CHECK_FAILS(txn_move_to(task, txn, ahead), E_SERIALIZATION_FAILURE);
+    kv_txn_rollback(task, txn);
+out:
+    return st;
+}
+
 struct relying {
     struct reliance reliance;
     struct hlc_timestamp ts;

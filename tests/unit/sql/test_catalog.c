@@ -226,6 +226,32 @@ out:
     return st;
 }
 
+// Of a shard whose clock has learned of one that is ahead.
+static struct status snapshot_ahead(struct task *task, void *arg)
+{
+    struct hlc *hlc = &task->shard->hlc;
+    struct hlc_timestamp ahead = hlc_now(hlc);
+    ahead.wall_ns += 20000000;
+    hlc_update(hlc, ahead);
+    *(struct hlc_timestamp *)arg = hlc_now(hlc);
+    return STATUS_OK;
+}
+
+CATALOG_TEST(changes_commit_above_every_snapshot_that_was_there_before_they_were_told)
+{
+    struct status st = STATUS_OK;
+    struct hlc_timestamp snapshot;
+    struct catalog_change_bounds bounds;
+    uint64_t change;
+    TRY(shard_call(task, task->shard->node->shard_count - 1, snapshot_ahead, &snapshot));
+    TRY(catalog_announce_begin(task, TENANT, &change, &bounds));
+    catalog_announce_end(task, TENANT, change);
+    CHECK(hlc_less(snapshot, bounds.after));
+    CHECK(hlc_less(bounds.after, bounds.until));
+out:
+    return st;
+}
+
 CATALOG_TEST(other_shards_know_of_a_change_when_it_is_announced)
 {
     struct status st = STATUS_OK;
