@@ -16,7 +16,7 @@
 // Shard    The owner's only.
 // Memory   struct reliance is the caller's, and stays while transactions of its shard refer to it.
 // Errors   None: who may not rely has its keys validated instead.
-// Checked  tests/unit/kv/test_reliance.c, tests/sim/case_bounds.c
+// Checked  tests/unit/kv/test_reliance.c, tests/sim/case_schema.c
 // Source   Gray, Cheriton, "Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache Consistency", 1989.
 #pragma once
 #include "core/hlc.h"
