@@ -18,7 +18,7 @@
 #define RETRY_PAUSE_MAX_NS 30000000000ull
 #define WAIT_PAUSE_MIN_NS 1000000ull
 #define WAIT_PAUSE_MAX_NS 100000000ull
-#define TAKE_BACK_PAUSE_MAX_NS 4000000ull // It takes a few commits.
+#define TAKE_BACK_PAUSE_MAX_NS 16000000ull // It takes a few commits.
 
 static const struct job_type *types[JOB_TYPES_MAX];
 static uint32_t type_count;
