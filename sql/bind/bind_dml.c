@@ -322,6 +322,7 @@ static struct status insert_query(struct binder *binder, struct scope *parent,
     project->left = query.rel;
     struct scope scope = {.parent = parent};
     struct scalar **made = ARENA_ARRAY(binder->arena, struct scalar *, query.column_count);
+    plan->of_domain = ARENA_ARRAY(binder->arena, bool, plan->table->table->column_count);
     for (uint32_t i = 0; i < query.column_count; i++) {
         const struct column_desc *column = &plan->table->table->columns[columns->ordinals[i]];
         struct output *output = &query.columns[i];
@@ -335,6 +336,7 @@ static struct status insert_query(struct binder *binder, struct scope *parent,
         else
             TRY(bind_assign(binder, column, &scalar));
         made[i] = scalar;
+        plan->of_domain[columns->ordinals[i]] = scalar->domain == column->domain;
         plan->sources[columns->ordinals[i]] = output->var;
         if (scalar->kind == SCALAR_VAR) continue;
         var_id var = bind_new_var(binder, column->name, NULL, column->type);

@@ -261,7 +261,7 @@ static struct status update_conflict(struct task *task, struct write_op *write, 
     }
     for (uint32_t i = 0; i < table->computed.count; i++)
         changed[table->computed.items[i].var - table->row_base] = true;
-    TRY(writer_check(task, writer, 1, &(struct writer_changes){changed, changed}));
+    TRY(writer_check(task, writer, 1, (struct writer_changes){changed, changed}));
     TRY(writer_update(task, writer, write->conflict.columns, NULL, 1, changed));
     TRY(writer_check_views(task, writer, 1));
     *updated = true;
@@ -295,7 +295,7 @@ static struct status insert_or_update(
         bool found, wrote = false, first;
         arena_reset(&write->conflict_arena);
         for (uint32_t i = 0; i < width; i++) writer->columns[i][0] = waiting[i][n];
-        TRY(writer_check(task, writer, 1, NULL));
+        TRY(writer_check(task, writer, 1, (struct writer_changes){NULL, node->checked}));
         TRY(find_conflict(task, write, 0, &found, &key, &value));
         if (!found) {
             if (node->assignments != NULL)
@@ -327,7 +327,8 @@ static struct status replace_rows(
 {
     struct status st = STATUS_OK;
     struct writer *writer = write->writer;
-    TRY(writer_check(task, writer, in->selected, NULL));
+    TRY(writer_check(task, writer, in->selected,
+        (struct writer_changes){NULL, write->op.node->write->checked}));
     for (uint32_t n = 0; n < in->selected; n++) {
         bool first;
         arena_reset(&write->conflict_arena);
@@ -396,7 +397,8 @@ static struct status insert_next(struct task *task, struct op *op, struct batch 
             TRY(insert_with_conflicts(task, write, in));
             continue;
         }
-        TRY(writer_check(task, write->writer, in->selected, NULL));
+        TRY(writer_check(task, write->writer, in->selected,
+            (struct writer_changes){NULL, op->node->write->checked}));
         TRY(writer_insert(task, write->writer, 0, in->selected));
         TRY(writer_check_views(task, write->writer, in->selected));
         op->run->rows_affected += in->selected;
@@ -449,7 +451,7 @@ static struct status update_batch(
         for (uint32_t n = 0; n < count; n++) columns[i][n] = source[write->rows[n]];
     }
     TRY(writer_check(
-        task, write->writer, count, &(struct writer_changes){node->changed, node->checked}));
+        task, write->writer, count, (struct writer_changes){node->changed, node->checked}));
     TRY(writer_update(task, write->writer, write->old, write->rows, count, node->changed));
     TRY(writer_check_views(task, write->writer, count));
     if (!node->returning) return st;

@@ -442,8 +442,7 @@ static struct status told(struct writer *writer, const struct fault *fault)
 }
 
 struct status writer_check(
-    struct task *task, struct writer *writer, uint32_t count,
-    const struct writer_changes *changes)
+    struct task *task, struct writer *writer, uint32_t count, struct writer_changes changes)
 {
     struct status st = STATUS_OK;
     const struct writer_plan *plan = writer->plan;
@@ -452,8 +451,8 @@ struct status writer_check(
     arena_reset(&writer->check_arena);
     TRY(compute(task, writer, writer->generated, plan->generated_ordinals, plan->generated_count,
         &batch));
-    TRY(run_checks(task, writer, WRITER_CHECK_DOMAIN, changes == NULL ? NULL : changes->checked, &fault));
-    check_not_null(writer, changes == NULL ? NULL : changes->changed, &fault);
+    TRY(run_checks(task, writer, WRITER_CHECK_DOMAIN, changes.checked, &fault));
+    check_not_null(writer, changes.changed, &fault);
     TRY(run_checks(task, writer, WRITER_CHECK_TABLE, NULL, &fault));
     TRY(told(writer, &fault));
     TRY(compute(task, writer, writer->expressions, plan->expression_ordinals,

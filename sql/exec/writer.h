@@ -63,7 +63,7 @@ struct node_write {
     uint32_t *sources;                  // Per column: the input's, or UINT32_MAX (default, or unchanged).
     uint32_t *old;                      // UPDATE, DELETE: per column, the input's of the row as it is.
     bool *changed;                      // UPDATE: per ordinal of the row, whether it may change.
-    bool *checked;                      // UPDATE: whether what it gets is looked at by its domain's conditions.
+    bool *checked;                      // Whether what it gets is looked at by its domain's conditions; NULL: of each.
     struct expr_program *defaults;      // INSERT: one output a column without source.
     uint32_t *default_ordinals;
     uint32_t default_count;
@@ -87,13 +87,13 @@ struct writer *writer_of(struct run *run, struct writer_plan *const *plans, uint
 struct datum **writer_columns(struct writer *writer);
 // What a change may have made other than it was, per ordinal of the row.
 struct writer_changes {
-    const bool *changed;
-    const bool *checked; // Whose domains' conditions are looked at.
+    const bool *changed; // NULL: all is new.
+    const bool *checked; // Whose domains' conditions are looked at; NULL: all.
 };
-// Computes generated columns and expressions, checks domains, NOT NULL and CHECK, for rows 0..count. `changes` NULL: all is
-// new. Of several faults the first row's is told.
+// Computes generated columns and expressions, checks domains, NOT NULL and CHECK, for rows 0..count. Of several
+// faults the first row's is told.
 CHECKED struct status writer_check(struct task *task, struct writer *writer, uint32_t count,
-    const struct writer_changes *changes);
+    struct writer_changes changes);
 // Checks the CHECK OPTION of views for rows 0..count. After they are written: of rows that conflict with others nothing
 // is said.
 CHECKED struct status writer_check_views(struct task *task, struct writer *writer, uint32_t count);

@@ -496,7 +496,7 @@ static struct status set_children(struct task *task, struct children *children,
     for (uint32_t i = 0; i < back->child->computed.count; i++)
         changed[back->child->computed.items[i].var - back->child->row_base] = true;
     TRY(writer_check(
-        task, writer, children->count, &(struct writer_changes){changed, changed}));
+        task, writer, children->count, (struct writer_changes){changed, changed}));
     TRY(writer_update(
         task, writer, children->columns, children->rows, children->count, changed));
 

@@ -90,7 +90,7 @@ struct status writer_rewrite_insert(struct task *task, struct writer *writer, ui
 {
     struct status st = STATUS_OK;
     TRY(compute(task, writer, writer->columns, count, writer->target->columns));
-    TRY(writer_check(task, writer->target, count, NULL));
+    TRY(writer_check(task, writer->target, count, (struct writer_changes){0}));
     TRY(writer_insert(task, writer->target, 0, count));
 
 out:
@@ -174,7 +174,7 @@ static struct status copy_rows(
         kept++;
     }
     if (kept == 0) return st;
-    TRY(writer_check(task, target, kept, NULL));
+    TRY(writer_check(task, target, kept, (struct writer_changes){0}));
     TRY(writer_insert(task, target, 0, kept));
 
 out:

@@ -185,8 +185,10 @@ static struct status plan_insert(
     TRY(plan_node(planner, rel->left, &below, NULL, &node->left, NULL));
     if (insert->materialize) node->left = plan_materialize(planner, node->left);
     write->sources = ARENA_ARRAY(planner->arena, uint32_t, columns);
+    if (insert->of_domain != NULL) write->checked = ARENA_ARRAY(planner->arena, bool, columns);
     for (uint32_t i = 0; i < columns; i++) {
         write->sources[i] = UINT32_MAX;
+        if (write->checked != NULL) write->checked[i] = !insert->of_domain[i];
         if (insert->sources[i] == VAR_NONE) continue;
         write->sources[i] = layout_find(&node->left->layout, insert->sources[i]);
         if (write->sources[i] == UINT32_MAX)

@@ -69,6 +69,7 @@ struct table_plan {
 struct insert_plan {
     struct table_plan *table;
     var_id *sources;              // Per column, the input's variable; VAR_NONE: its default.
+    bool *of_domain;              // Per column: what it gets is of its domain already; NULL: of none is that known.
     enum conflict_action conflict;
     bool upsert;
     const struct index_desc **arbiters; // Unique indexes whose conflicts are handled.

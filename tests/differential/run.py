@@ -468,6 +468,8 @@ class Sessions:
                 kind = self.differs(sql, theirs, ours)
                 if kind is not None:
                     return index, kind, theirs, ours
+                if sides[0].raw.get_transaction_status() != sides[1].raw.get_transaction_status():
+                    return None  # What is meant to differ has ended one's transaction only.
                 if theirs[0] == "error" and theirs[1] == ours[1]:
                     self.failed += 1
             return None

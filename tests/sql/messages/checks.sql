@@ -36,3 +36,15 @@ ALTER DOMAIN pos ADD CONSTRAINT top8 CHECK (VALUE > 8) NOT VALID;
 UPDATE d SET a = 3;
 DELETE FROM d;
 SELECT * FROM c;
+-- Nor is what a query reads from columns of the domain.
+CREATE TABLE e (LIKE d);
+INSERT INTO d (a, w) VALUES (8, 'w');
+DELETE FROM d;
+INSERT INTO d VALUES (1, 9, 'x', 9);
+ALTER DOMAIN pos ADD CONSTRAINT top9 CHECK (VALUE > 9) NOT VALID;
+INSERT INTO e SELECT * FROM d RETURNING *;
+INSERT INTO e (a, p, w, q) SELECT a, p + 0, w, q FROM d;
+INSERT INTO e (a, p, w, q) SELECT a, 9, w, q FROM d;
+INSERT INTO e (a, p, w, q) VALUES (4, 10, 'w', (SELECT 9));
+INSERT INTO e (a, p) SELECT a, p FROM d;
+UPDATE e SET p = d.q, q = d.p FROM d RETURNING e.*;
