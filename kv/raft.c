@@ -309,7 +309,10 @@ static void on_prevote(struct raft *raft, const struct raft_message *message)
         } else {
             member = member || message->index >= raft->committed.index;
         }
-        if (!member) reply.flags |= RAFT_REMOVED;
+        if (!member) {
+            reply.flags |= RAFT_REMOVED;
+            reply.index = raft->committed.index;
+        }
     }
     raft_send(raft, &reply);
 }
@@ -332,7 +335,8 @@ static void on_vote(struct raft *raft, const struct raft_message *message)
 
 static void on_vote_reply(struct raft *raft, const struct raft_message *message, bool pre)
 {
-    // Said in a term that is not below ours. A leader of it, or of a later one, makes itself heard otherwise.
+    // Said in a term that is not below ours, of which a leader, or one of a later one, makes itself heard otherwise; or
+    // by who knows it for certain.
     if (pre && (message->flags & RAFT_REMOVED) && raft->role != RAFT_LEADER) {
         raft_become_follower(raft, raft->term, 0);
         raft->removed = true;
@@ -550,12 +554,20 @@ void raft_wake(struct raft *raft)
     if (raft_rouse(raft)) raft_leader_heartbeat(raft, false);
 }
 
+// Members without this replica were committed behind all of its log: whatever term it has come to since, it was none of
+// theirs in it, for then it had heard of them.
+static bool is_removal(const struct raft *raft, const struct raft_message *message)
+{
+    return message->kind == RAFT_PREVOTE_REPLY && (message->flags & RAFT_REMOVED) && message->index > raft->last;
+}
+
 // A message of another term. Returns whether it is to be looked at in the present one.
 static bool step_term(struct raft *raft, const struct raft_message *message)
 {
     bool from_leader = message->kind == RAFT_APPEND || message->kind == RAFT_HEARTBEAT ||
                        message->kind == RAFT_TIMEOUT_NOW;
     if (message->term < raft->term) {
+        if (is_removal(raft, message)) return true;
         // A leader or a candidate that was left behind learns of the term (and is made to follow).
         struct raft_message reply = {.to = message->from, .term = raft->term, .flags = RAFT_REJECT};
         if (from_leader)

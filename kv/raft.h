@@ -85,7 +85,7 @@ uint32_t raft_config_voters(const struct raft_config *config);
 
 enum raft_message_kind {
     RAFT_PREVOTE, // index, log_term: the candidate's last entry.
-    RAFT_PREVOTE_REPLY,
+    RAFT_PREVOTE_REPLY, // With RAFT_REMOVED: index is that of the members who were committed.
     RAFT_VOTE,
     RAFT_VOTE_REPLY,
     RAFT_APPEND, // index, log_term: what comes before the entries; commit.

@@ -213,7 +213,8 @@ void raft_leader_heartbeat(struct raft *raft, bool quiet)
             .commit = progress->match < raft->commit ? progress->match : raft->commit,
             .kept = kept,
             .round = raft->round,
-            .flags = quiet ? RAFT_QUIET : 0,
+            // Who lacks something does not rest, though it has all that it may have been told of: it has to answer.
+            .flags = quiet && progress->match == raft->last ? RAFT_QUIET : 0,
         };
         note_fill(raft, &message);
         progress->heartbeat_next = progress->next;

@@ -237,7 +237,8 @@ static void cluster_check_leader(struct cluster_replica *replica)
 {
     struct raft_cluster *cluster = replica->cluster;
     struct raft *raft = &replica->raft;
-    if (raft->role != RAFT_LEADER) return;
+    // Before its term is durable a leader says nothing, and commits nothing: it may be forgotten.
+    if (raft->role != RAFT_LEADER || raft_hard_dirty(raft)) return;
     CLUSTER_CHECK(cluster, raft->term < CLUSTER_TERMS, "too many terms for the harness");
     if (raft->term >= CLUSTER_TERMS) return;
     uint32_t *leader = &cluster->leader_of_term[raft->term];

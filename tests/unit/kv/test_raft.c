@@ -411,6 +411,63 @@ Test(raft, one_voter_grows_to_three_by_snapshots_and_shrinks_again)
     teardown();
 }
 
+// It has all that the leader may tell it to be committed, which is not all that there is.
+Test(raft, a_member_that_lacks_something_does_not_go_to_rest_with_the_others)
+{
+    for (uint32_t more = 0; more < 6; more++) { // Silent members get only some heartbeats.
+        setup(1);
+        struct cluster_replica *one = &cluster->nodes[1], *two = &cluster->nodes[2];
+        cr_assert(cluster_propose(one, 50));
+        cluster_run(cluster, 3);
+        two->exists = true;
+        cluster_start(two);
+        cut_off(2, true);
+        change(RAFT_ADD_LEARNER, 2);
+        // It knows the term, and nothing else.
+        const struct raft_message hello = {.kind = RAFT_HEARTBEAT, .from = 1, .to = 2, .term = one->raft.term};
+        cr_assert(!failed(raft_step(&two->raft, &hello)));
+        cluster_pump(two);
+        cluster_run(cluster, 30);
+        for (uint32_t i = 0; i < more; i++) {
+            raft_wake(&one->raft);
+            cluster_run(cluster, 4);
+        }
+        cut_off(2, false);
+        raft_wake(&one->raft);
+        cluster_pump(one);
+        cluster_run(cluster, 20);
+        cr_expect_eq(two->state, one->state, "after %u times awake", more);
+        teardown();
+    }
+}
+
+// It has come to a term that its group has not: no answer in that one's is of a later term.
+Test(raft, who_was_removed_is_told_whatever_its_term)
+{
+    setup(3);
+    struct cluster_replica *leader = elect(), *gone = other_than(leader, 0);
+    cluster_run(cluster, 3);
+    cut_off(gone->node, true);
+    change(RAFT_REMOVE, gone->node);
+    const struct raft_message ask = {.kind = RAFT_VOTE,
+        .from = leader->node,
+        .to = gone->node,
+        .flags = RAFT_FORCE,
+        .term = leader->raft.term + 3};
+    cr_assert(!failed(raft_step(&gone->raft, &ask)));
+    cr_assert_gt(gone->raft.term, leader->raft.term);
+    cluster_run(cluster, 3);
+    cut_off(gone->node, false);
+    raft_leader_lost(&gone->raft);
+    cluster_run(cluster, 6 * RAFT_ELECTION_TICKS);
+    cr_expect(gone->raft.removed);
+    uint64_t sent = cluster->messages_sent;
+    cluster_run(cluster, 6 * RAFT_ELECTION_TICKS);
+    cr_expect_eq(cluster->messages_sent, sent, "it asks no more");
+    cr_expect_eq(cluster_leader(cluster), leader);
+    teardown();
+}
+
 Test(raft, changes_of_members_that_would_lock_the_group_out_are_refused)
 {
     setup(3);
