@@ -104,7 +104,7 @@ struct net_op {
 
 struct env {
     uint64_t (*mono_ns)(struct env *env); // Never goes back.
-    int64_t (*wall_ns)(struct env *env);  // Since 1970. Monotone while the node runs.
+    int64_t (*wall_ns)(struct env *env);  // Since 1970. Grows while the node runs, over all its shards.
     uint64_t (*random)(struct env *env);  // Deterministic under simulation. From any shard.
     void (*random_bytes)(struct env *env, void *out, size_t size); // For secrets.
     void (*disk_submit)(struct env *env, struct shard *shard, struct disk_op *op);

@@ -87,6 +87,51 @@ Test(env_sim, the_same_seed_gives_the_same_run_and_another_another)
     cr_assert_neq(digest_of(8), digest);
 }
 
+static struct status wall_read(struct task *task, void *arg)
+{
+    *(int64_t *)arg = task->shard->env->wall_ns(task->shard->env);
+    return STATUS_OK;
+}
+
+struct walls {
+    struct sim_node *node;
+    bool grew, done;
+};
+
+static struct status walls_init(struct task *task, void *arg)
+{
+    struct walls *walls = arg;
+    struct status st;
+    int64_t before, after;
+    TRY(wall_read(task, &before));
+    sim_clock_offset_set(walls->node, -(int64_t)(300 * MS));
+    walls->grew = true;
+    for (uint32_t i = 0; i < 10; i++, before = after) {
+        TRY(shard_call(task, i % 2, wall_read, &after));
+        walls->grew = walls->grew && after > before;
+    }
+    walls->done = true;
+out:
+    return st;
+}
+
+static bool walls_done(void *arg)
+{
+    return ((struct walls *)arg)->done;
+}
+
+// Shards tell by it what came after what they have heard from each other.
+Test(env_sim, a_clock_that_is_set_back_neither_goes_back_nor_stands_still)
+{
+    struct walls walls = {0};
+    struct sim *sim = sim_create(1, NULL);
+    walls.node = sim_node_add(sim, 1);
+    sim_node_start(walls.node, &two_shards, walls_init, &walls);
+    cr_assert(sim_run_until(sim, walls_done, &walls, SECOND));
+    cr_expect(walls.grew);
+    sim_destroy(sim);
+}
+
 static struct status long_init(struct task *task, void *arg)
 {
     (void)arg;
