@@ -80,6 +80,7 @@ static struct status refuse_blocked(const struct drop_set *set, uint32_t dropped
 }
 
 static struct status drop_one(struct drop_set *set, struct table_desc *table);
+static struct status drop_functions_of(struct drop_set *set, const struct table_desc *table);
 
 // Foreign keys of other tables that point here.
 static struct status drop_incoming(struct drop_set *set, struct table_desc *table)
@@ -155,6 +156,7 @@ static struct status drop_views_of(struct drop_set *set, const struct table_desc
                     kind_of(table), ddl_shown(context, table)));
             set_add(set, view->id);
             TRY(drop_views_of(set, view));
+            TRY(drop_functions_of(set, view));
             continue;
         }
         ddl_cascades_to(context, "%s %s", kind_of(view), ddl_shown(context, view));
@@ -270,12 +272,57 @@ out:
     return st;
 }
 
+// A function takes or gives rows of the table, or arrays of them.
+static bool takes_rows(const struct table_desc *function, uint32_t table_id, bool *arrays)
+{
+    type_oid result = function->function.result.oid;
+    bool takes = type_is_user(result) && type_user_id(result) == table_id;
+    *arrays = takes && type_is_array(result);
+    for (uint32_t i = 0; i < function->column_count; i++) {
+        type_oid of = function->columns[i].type.oid;
+        if (!type_is_user(of) || type_user_id(of) != table_id) continue;
+        *arrays = !takes ? type_is_array(of) : *arrays && type_is_array(of);
+        takes = true;
+    }
+    return takes;
+}
+
+// Functions of the relation's rows are in the way, or go with it.
+static struct status drop_functions_of(struct drop_set *set, const struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    struct statement_context *context = set->context;
+    const struct table_desc **functions;
+    uint32_t count;
+
+    if (table->kind != RELATION_TABLE && table->kind != RELATION_VIEW) return st;
+    TRY(catalog_list_functions(
+        context->task, context->session, context->arena, table->database_id, &functions, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        bool arrays;
+        if (!takes_rows(functions[i], table->id, &arrays) || set_has(set, functions[i]->id)) continue;
+        const char *text = ddl_routine_text(context, functions[i]);
+        set_add(set, functions[i]->id);
+        if (set->behavior != DROP_CASCADE) {
+            in_the_way(set, table,
+                arena_printf(context->arena, "function %s depends on type %s%s", text, ddl_shown(context, table),
+                    arrays ? "[]" : ""));
+            continue;
+        }
+        ddl_cascades_to(context, "function %s", text);
+        TRY(ddl_cascade_function(context, functions[i]));
+    }
+out:
+    return st;
+}
+
 // The relation is in the set already.
 static struct status drop_one(struct drop_set *set, struct table_desc *table)
 {
     struct status st = STATUS_OK;
     struct statement_context *context = set->context;
 
+    if (set->behavior != DROP_CASCADE) TRY(drop_functions_of(set, table));
     if (table->kind == RELATION_TABLE) {
         // In the order in which they were made, as PostgreSQL tells them.
         bool views_first = table->depended_by_count > 0 && table->referenced_by_count > 0 &&
@@ -293,6 +340,8 @@ static struct status drop_one(struct drop_set *set, struct table_desc *table)
     }
     if (table->kind == RELATION_VIEW || table->materialized) TRY(forget_view(set, table));
     TRY(drop_views_of(set, table));
+    // Their views that read the table, too, are gone by now.
+    if (set->behavior == DROP_CASCADE) TRY(drop_functions_of(set, table));
     TRY(drop_names(context, table));
     TRY(catalog_delete_descriptor(context->task, context->session, table->id));
     TRY(kv_delete(context->task, context->session->txn,
@@ -600,6 +649,11 @@ static struct status drop_tables_where(
         if (schema_id == 0 || tables[i]->schema_id == schema_id) set_add(&set, tables[i]->id);
     }
     uint32_t listed = set.count;
+    // Functions that are in it are dropped below.
+    TRY(catalog_list_functions(
+        context->task, context->session, context->arena, database_id, &tables, &count));
+    for (uint32_t i = 0; i < count; i++)
+        if (schema_id == 0 || tables[i]->schema_id == schema_id) set_add(&set, tables[i]->id);
     for (uint32_t i = 0; i < listed; i++) {
         struct table_desc *table;
         TRY(catalog_edit_table(

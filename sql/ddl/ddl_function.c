@@ -773,6 +773,18 @@ out:
     return st;
 }
 
+struct status ddl_cascade_function(struct statement_context *context, const struct table_desc *function)
+{
+    struct status st;
+    const char *reference = arena_printf(context->arena, "%s.", function_reference(context->arena, function->id));
+    const char *label = arena_printf(context->arena, "function %s", ddl_routine_text(context, function));
+    TRY(ddl_release_named(context, function->database_id, reference, 0, label, DROP_CASCADE));
+    TRY(ddl_remove_function(context, function));
+
+out:
+    return st;
+}
+
 struct status ddl_drop_functions(struct statement_context *context)
 {
     struct status st = STATUS_OK;
