@@ -135,6 +135,7 @@ static struct status bad_repetition(void)
 }
 
 #define REPETITIONS_MAX 255
+#define GROUPS_KNOWN 64u
 
 // {m}, {m,} or {m,n}, from its brace on, which stands before a digit.
 static struct status check_braces(struct bytes rest, size_t *size)
@@ -163,7 +164,39 @@ static struct status check_braces(struct bytes rest, size_t *size)
 struct repeat {
     bool item;         // Something that may be repeated was last.
     uint64_t looks;    // A bit for each group that is open, the innermost lowest: it looks ahead or behind.
+    // Numbers of groups: those that are complete can be referred to. Of more, or deeper, ones PCRE2 tells.
+    uint32_t groups, depth;
+    uint8_t open[GROUPS_KNOWN]; // 0: it has no number.
+    uint64_t complete;
 };
+
+static void open_group(struct repeat *repeat, bool numbered)
+{
+    if (numbered) repeat->groups++;
+    if (repeat->depth < GROUPS_KNOWN)
+        repeat->open[repeat->depth] = numbered && repeat->groups < GROUPS_KNOWN ? (uint8_t)repeat->groups : 0;
+    repeat->depth++;
+}
+
+static void close_group(struct repeat *repeat)
+{
+    if (repeat->depth == 0) return; // PCRE2 tells.
+    repeat->depth--;
+    if (repeat->depth < GROUPS_KNOWN) repeat->complete |= (uint64_t)1 << repeat->open[repeat->depth];
+}
+
+// A backslash and one digit are a reference to a group.
+static struct status check_reference(struct bytes escape, const struct repeat *repeat, bool in_brackets)
+{
+    if (escape.data[1] < '1' || escape.data[1] > '9' || (escape.size > 2 && isdigit(escape.data[2])))
+        return STATUS_OK;
+    if (in_brackets) return bad_escape();
+    const unsigned group = escape.data[1] - '0';
+    if (repeat->looks == 0 && (repeat->depth >= GROUPS_KNOWN || (repeat->complete >> group & 1) != 0))
+        return STATUS_OK;
+    return status_make(E_INVALID_REGULAR_EXPRESSION,
+        "invalid regular expression: invalid backreference number");
+}
 
 static bool is_repetition(struct bytes pattern, size_t at)
 {
@@ -191,10 +224,12 @@ static struct status translate_plain(
         if (rest.size > 1 && rest.data[1] == '?') size = 2;
         bool look = size == 2 && rest.size > 2 && strchr("=!<", rest.data[2]) != NULL;
         repeat->looks = repeat->looks << 1 | look;
+        open_group(repeat, size == 1 && repeat->looks == 0); // What looks has no groups of its own.
         repeat->item = false;
     } else if (c == ')') {
         repeat->item = (repeat->looks & 1) == 0;
         repeat->looks >>= 1;
+        close_group(repeat);
     } else {
         repeat->item = c != '|' && c != '^';
     }
@@ -213,6 +248,7 @@ static struct status translate(struct buffer *out, struct bytes pattern, bool no
     for (size_t i = 0; i < pattern.size; i++) {
         uint8_t c = pattern.data[i];
         if (c == '\\' && i + 1 < pattern.size) {
+            TRY(check_reference(bytes_skip(pattern, i), &repeat, in_brackets));
             TRY(translate_one(out, pattern, &i, in_brackets));
             repeat.item = true;
             continue;
