@@ -92,7 +92,8 @@ ROWS(table_rows)
     struct status st = STATUS_OK;
     const struct table_desc *table;
     for (uint32_t i = 0; (table = catalog_virtual_table_at(i)) != NULL; i++)
-        TRY(put_table(sink, session->database, table->virtual_table->schema, table->name, true, false));
+        TRY(put_table(sink, session->database, table->virtual_table->schema, table->name,
+            !pg_is_catalog_table(table), false));
     st = pg_each_table(task, session, sink, table_row);
 out:
     return st;

@@ -377,6 +377,11 @@ out:
     return st;
 }
 
+bool pg_is_catalog_table(const struct table_desc *table)
+{
+    return table->kind == RELATION_VIRTUAL && pg_relation_oid(table) < PG_OID_BASE;
+}
+
 static struct status virtual_class_rows(struct virtual_table_sink *sink)
 {
     struct status st = STATUS_OK;
@@ -386,9 +391,9 @@ static struct status virtual_class_rows(struct virtual_table_sink *sink)
         struct class_row class = {.oid = oid,
             .namespace = pg_namespace_oid(table->schema_id),
             .owner = PG_ADMIN_OID,
-            .access_method = oid < PG_OID_BASE ? PG_AM_HEAP : 0,
+            .access_method = pg_is_catalog_table(table) ? PG_AM_HEAP : 0,
             .name = table->name,
-            .kind = oid < PG_OID_BASE ? 'r' : 'v',
+            .kind = pg_is_catalog_table(table) ? 'r' : 'v',
             .column_count = table->column_count,
             .rows = -1,
             .acl = DATUM_NULL,

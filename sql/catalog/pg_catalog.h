@@ -69,6 +69,8 @@ static inline uint32_t pg_namespace_oid(uint32_t schema_id)
 }
 // Of a table, view, sequence or virtual table: PostgreSQL's own for its catalogs.
 uint32_t pg_relation_oid(const struct table_desc *table);
+// Whether a virtual table is a table in PostgreSQL's catalog, too, not a view.
+bool pg_is_catalog_table(const struct table_desc *table);
 
 // What a table's row function works with.
 struct pg_rows {

@@ -5,6 +5,7 @@
 
 #include "sql/catalog/catalog_text.h"
 #include "sql/catalog/pg_catalog.h"
+#include "sql/user/role.h"
 #include "sql/user/privilege.h"
 #include "sql/service/sequence.h"
 #include "sql/plan/statistics.h"
@@ -16,27 +17,41 @@
 
 // --- pg_tables, pg_views -----------------------------------------------------------------------------------
 
-static struct status table_row(struct pg_rows *rows, const struct table_desc *table)
+static struct status put_table(struct virtual_table_sink *sink, const char *schema, const char *name,
+    const char *owner, bool indexes, bool triggers)
 {
     struct pg_row row;
-    bool indexes = false;
-    if (table->kind != RELATION_TABLE || table->materialized) return STATUS_OK;
-    for (uint32_t i = 0; i < table->index_count; i++)
-        indexes |= pg_index_shown(table, &table->indexes[i]);
-    pg_row_begin(&row, rows->sink);
-    pg_put_text(&row, "schemaname", pg_schema_name(rows, table->schema_id));
-    pg_put_text(&row, "tablename", table->name);
-    pg_put_text(&row, "tableowner", table->owner);
+    pg_row_begin(&row, sink);
+    pg_put_text(&row, "schemaname", schema);
+    pg_put_text(&row, "tablename", name);
+    pg_put_text(&row, "tableowner", owner);
     pg_put_bool(&row, "hasindexes", indexes);
     pg_put_bool(&row, "hasrules", false);
-    pg_put_bool(&row, "hastriggers", pg_has_triggers(table));
+    pg_put_bool(&row, "hastriggers", triggers);
     pg_put_bool(&row, "rowsecurity", false);
     return pg_row_send(&row);
 }
 
+static struct status table_row(struct pg_rows *rows, const struct table_desc *table)
+{
+    bool indexes = false;
+    if (table->kind != RELATION_TABLE || table->materialized) return STATUS_OK;
+    for (uint32_t i = 0; i < table->index_count; i++)
+        indexes |= pg_index_shown(table, &table->indexes[i]);
+    return put_table(rows->sink, pg_schema_name(rows, table->schema_id), table->name, table->owner, indexes,
+        pg_has_triggers(table));
+}
+
 ROWS(table_rows)
 {
-    return pg_each_table(task, session, sink, table_row);
+    struct status st = STATUS_OK;
+    const struct table_desc *table;
+    for (uint32_t i = 0; (table = catalog_virtual_table_at(i)) != NULL; i++)
+        if (pg_is_catalog_table(table))
+            TRY(put_table(sink, table->virtual_table->schema, table->name, ROLE_ADMIN, false, false));
+    st = pg_each_table(task, session, sink, table_row);
+out:
+    return st;
 }
 
 static struct status view_row(struct pg_rows *rows, const struct table_desc *table)
