@@ -193,10 +193,10 @@ static int64_t sim_wall_ns(struct env *env)
     struct sim_node *sim_node = sim_node_of(env);
     int64_t wall =
         WALL_START_NS + (int64_t)sim_node->sim->now_ns + sim_clock_error_ns(sim_node);
-    // Set back it goes on slowly, but it never stands still: shards of a node that hear of each other count on that.
-    if (wall <= sim_node->wall_latest_ns) wall = sim_node->wall_latest_ns + 1;
-    sim_node->wall_latest_ns = wall;
-    return wall;
+    // Set back it goes on at half its pace until the time has come that it showed, and never stands still: shards that hear
+    // of each other count on that. It is the same whoever asks, and how often.
+    int64_t slow = sim_node->wall_set_ns + (int64_t)((sim_node->sim->now_ns - sim_node->wall_set_at_ns) / 2);
+    return wall > slow ? wall : slow;
 }
 
 static uint64_t sim_env_random(struct env *env)
@@ -415,7 +415,7 @@ void sim_node_start(
     sim_node->status = STATUS_OK;
     sim_node->crashed = sim_node->stopping = sim_node->exiting = sim_node->doomed = false;
     sim_node->in_flight = 0;
-    sim_node->wall_latest_ns = 0;
+    sim_node->wall_set_ns = 0; // As the clock is now, wherever it was before.
     sim_node->paused_until_ns = 0;
     memset(sim_node->message_time_ns, 0, sizeof sim_node->message_time_ns);
     sim_node->node = node_create(&sim_node->env, &sim_node->options);
@@ -512,6 +512,8 @@ void sim_node_stop(struct sim_node *sim_node)
 
 void sim_clock_offset_set(struct sim_node *sim_node, int64_t wall_offset_ns)
 {
+    sim_node->wall_set_ns = sim_wall_ns(&sim_node->env);
+    sim_node->wall_set_at_ns = sim_node->sim->now_ns;
     sim_node->wall_offset_ns = wall_offset_ns;
     sim_node->drift_since_ns = sim_node->sim->now_ns;
 }

@@ -78,7 +78,9 @@ struct sim_node {
     char status_message[256];
     struct sim_random random;
     uint64_t mono_base_ns;
-    int64_t wall_offset_ns, wall_latest_ns;
+    int64_t wall_offset_ns;
+    int64_t wall_set_ns; // What it showed when it was set last, at that time.
+    uint64_t wall_set_at_ns;
     int64_t drift_per_million;
     uint64_t drift_since_ns;
     uint64_t paused_until_ns;

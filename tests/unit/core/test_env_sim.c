@@ -106,9 +106,11 @@ static struct status walls_init(struct task *task, void *arg)
     TRY(wall_read(task, &before));
     sim_clock_offset_set(walls->node, -(int64_t)(300 * MS));
     walls->grew = true;
-    for (uint32_t i = 0; i < 10; i++, before = after) {
-        TRY(shard_call(task, i % 2, wall_read, &after));
+    for (uint32_t i = 0; i < 10; i++) {
+        TRY(shard_call(task, 1, wall_read, &after));
         walls->grew = walls->grew && after > before;
+        TRY(wall_read(task, &before));
+        walls->grew = walls->grew && before > after;
     }
     walls->done = true;
 out:
