@@ -70,7 +70,7 @@ void marks_begin(uint64_t seed, bool bend);
 void marks_bend_stop(void); // From now on no SIM_MAYBE fires.
 void marks_hold(bool hold);  // While it is held none fires, nor is any mark reached.
 void marks_leave_out(const char *tag); // Of SIM_MAYBE: never fires in this process.
-void marks_insist(const char *tag);    // Of SIM_MAYBE: fires at each visit, until the next run begins.
+void marks_insist(const char *tag);    // Of SIM_MAYBE: fires at each visit, until the next run begins; NULL: none does any more.
 // Who is asked whether memory is refused, and told of what is taken (above); NULL: nobody.
 void marks_watch_memory(bool (*refuse)(void), void (*take)(void));
 void marks_end(void);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "core/mark.h"
 #include "kv/admin.h"
 #include "kv/cluster.h"
 #include "repl/internal.h"
@@ -564,10 +565,17 @@ static struct status producer_resume(struct task *task, struct job *job)
             "physical_replication.producer.stream_liveness_track_frequency");
         if (every_ns > RECORD_POLL_NS) every_ns = RECORD_POLL_NS;
         if (checked_ns == 0 || task_now_ns(task) - checked_ns >= every_ns) {
-            bool over;
+            bool over = false;
             checked_ns = task_now_ns(task);
             arena_reset(&arena);
-            TRY(check(task, &arena, job, &over));
+            st = SIM_MAYBE("producer.look_refused") ? status_make(E_OUT_OF_MEMORY, "out of memory")
+                                                    : check(task, &arena, job, &over);
+            // A standby is not given up for a moment without memory: the next look is soon.
+            if (status_is(st, E_OUT_OF_MEMORY)) {
+                log_warning(TENANT_SYSTEM, "replication stream %" PRId64 " was not looked at: %s", job->id, st.message);
+                continue;
+            }
+            TRY(st);
             if (over) {
                 st = release(task, job->id);
                 break;

@@ -730,6 +730,8 @@ static struct status run_claimed(struct task *task, struct job *job)
             goto out;
         }
         TRY(record_outcome(task, job, outcome, job->stop_requested, decide_after_resume));
+        if (failed(job->error) && (job->status == JOB_FAILED || job->status == JOB_REVERTING))
+            log_warning(job->tenant, "job %lld (%s) has failed: %s", (long long)job->id, job->type->name, job->error.message);
         task_cancel_clear(task);
         job->stop_requested = false;
     }

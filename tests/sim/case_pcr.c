@@ -46,6 +46,23 @@ SIM_CASE(pcr_primary_restarts, "replication goes on after the primary was stoppe
     pcr_end(pcr);
 }
 
+// A look at its record for which there was no memory ended the producer's job, too.
+SIM_CASE(pcr_primary_short_of_memory, "a stream is not given up when there was no memory for a look at its record")
+{
+    struct pcr *pcr = begin(run);
+    marks_bend_stop();
+    marks_insist("producer.look_refused");
+    world_run(&pcr->world, NULL, NULL, 5 * WORLD_SECOND);
+    marks_insist(NULL);
+    world_run(&pcr->world, NULL, NULL, 20 * WORLD_SECOND); // The consumer asks seldom.
+    struct hlc_timestamp before = pcr->replicated;
+    world_run(&pcr->world, NULL, NULL, 20 * WORLD_SECOND);
+    SIM_CHECK(run, hlc_less(before, pcr->replicated));
+    SIM_CHECK(run, pcr_cut_over(pcr, 30 * WORLD_SECOND));
+    pcr_compare(pcr);
+    pcr_end(pcr);
+}
+
 // So did the consumer's, when its node was stopped while the primary could not be reached.
 SIM_CASE(pcr_standby_restarts_alone, "a standby that is stopped while cut off is still a standby")
 {
