@@ -438,7 +438,7 @@ static const struct statement_handler handlers[] = {
         .execute = ddl_refresh_view},
     {.tag = STATEMENT_CREATE_VIEW, .flags = HANDLER_DDL, .execute = ddl_create_view},
     {.tag = STATEMENT_CREATE_INDEX, .flags = HANDLER_DDL, .execute = ddl_create_index},
-    {.tag = STATEMENT_REINDEX, .flags = HANDLER_DDL, .execute = ddl_reindex},
+    {.tag = STATEMENT_REINDEX, .flags = HANDLER_DDL | HANDLER_READ_ONLY, .execute = ddl_reindex},
     {.tag = STATEMENT_CREATE_SEQUENCE, .flags = HANDLER_DDL, .execute = ddl_create_sequence_statement},
     {.tag = STATEMENT_ALTER_SEQUENCE, .flags = HANDLER_DDL, .execute = ddl_alter_sequence},
     {.tag = STATEMENT_CREATE_STATISTICS, .flags = HANDLER_DDL, .execute = ddl_create_statistics},
