@@ -302,6 +302,8 @@ CHECKED struct status ddl_create_sequence(struct statement_context *context, uin
 // GENERATED AS IDENTITY: gives the column a sequence of its own, named by SEQUENCE NAME or after the column.
 CHECKED struct status ddl_add_identity(struct statement_context *context, struct table_desc *table,
     struct column_desc *column, const struct constraint *constraint);
+// What comes of AS: limits that were the former type's become the type's.
+void ddl_retype_sequence(struct sequence_options *options, type_oid type);
 // Options of a sequence that exists, RESTART among them.
 CHECKED struct status ddl_change_sequence(struct statement_context *context,
     struct table_desc *sequence, const struct option_list *options,

@@ -123,6 +123,11 @@ static struct status check_options(
     return STATUS_OK;
 }
 
+static int64_t least_of(type_oid type)
+{
+    return type == TYPE_INT2 ? INT16_MIN : type == TYPE_INT4 ? INT32_MIN : INT64_MIN;
+}
+
 struct status ddl_sequence_options(struct statement_context *context,
     const struct option_list *list, struct sequence_options *options,
     const struct object_name **owned_by, bool *restart, int64_t *restart_value)
@@ -168,10 +173,7 @@ struct status ddl_sequence_options(struct statement_context *context,
     if ((fresh && !has_max) || no_max)
         options->maximum = options->increment < 0 ? -1 : limits.maximum;
     if ((fresh && !has_min) || no_min)
-        options->minimum = options->increment >= 0       ? 1
-                           : options->type == TYPE_INT2 ? INT16_MIN
-                           : options->type == TYPE_INT4 ? INT32_MIN
-                                                        : INT64_MIN;
+        options->minimum = options->increment >= 0 ? 1 : least_of(options->type);
     if (fresh && !has_start)
         options->start = options->increment < 0 ? options->maximum : options->minimum;
     TRY(check_options(context, options));
@@ -309,6 +311,14 @@ out:
     return st;
 }
 
+void ddl_retype_sequence(struct sequence_options *options, type_oid type)
+{
+    if (options->maximum == ddl_sequence_defaults(options->type).maximum)
+        options->maximum = ddl_sequence_defaults(type).maximum;
+    if (options->minimum == least_of(options->type)) options->minimum = least_of(type);
+    options->type = type;
+}
+
 struct status ddl_alter_sequence(struct statement_context *context)
 {
     struct status st = STATUS_OK;
@@ -321,10 +331,7 @@ struct status ddl_alter_sequence(struct statement_context *context)
     if (alter->type != NULL) {
         type_oid type;
         TRY(sequence_type(context, alter->type, &type));
-        struct sequence_options former = ddl_sequence_defaults(sequence->sequence.type);
-        if (sequence->sequence.maximum == former.maximum)
-            sequence->sequence.maximum = ddl_sequence_defaults(type).maximum;
-        sequence->sequence.type = type;
+        ddl_retype_sequence(&sequence->sequence, type);
     }
     TRY(ddl_change_sequence(context, sequence, &alter->options, &owned_by));
     if (owned_by != NULL) {
