@@ -287,7 +287,14 @@ static bool takes_rows(const struct table_desc *function, uint32_t table_id, boo
     return takes;
 }
 
-// Functions of the relation's rows are in the way, or go with it.
+static bool reads_in_body(const struct table_desc *function, uint32_t table_id)
+{
+    for (uint32_t i = 0; i < function->depends_on_count; i++)
+        if (function->depends_on[i] == table_id) return true;
+    return false;
+}
+
+// Functions of the relation's rows, and those with the relation in an SQL-standard body, are in the way, or go with it.
 static struct status drop_functions_of(struct drop_set *set, const struct table_desc *table)
 {
     struct status st = STATUS_OK;
@@ -300,13 +307,14 @@ static struct status drop_functions_of(struct drop_set *set, const struct table_
         context->task, context->session, context->arena, table->database_id, &functions, &count));
     for (uint32_t i = 0; i < count; i++) {
         bool arrays;
-        if (!takes_rows(functions[i], table->id, &arrays) || set_has(set, functions[i]->id)) continue;
+        const bool takes = takes_rows(functions[i], table->id, &arrays);
+        if ((!takes && !reads_in_body(functions[i], table->id)) || set_has(set, functions[i]->id)) continue;
         const char *text = ddl_routine_text(context, functions[i]);
         set_add(set, functions[i]->id);
         if (set->behavior != DROP_CASCADE) {
             in_the_way(set, table,
-                arena_printf(context->arena, "function %s depends on type %s%s", text, ddl_shown(context, table),
-                    arrays ? "[]" : ""));
+                arena_printf(context->arena, "function %s depends on %s %s%s", text, takes ? "type" : kind_of(table),
+                    ddl_shown(context, table), arrays ? "[]" : ""));
             continue;
         }
         ddl_cascades_to(context, "function %s", text);

@@ -449,8 +449,8 @@ static struct status check_result(struct statement_context *context,
     return STATUS_OK;
 }
 
-static struct status settle_statement(
-    struct statement_context *context, const struct function_frame *frame, const struct type *types, const char **sql);
+static struct status settle_statement(struct statement_context *context, struct table_desc *function,
+    const struct function_frame *frame, const struct type *types, const char **sql);
 
 // Plans every statement once, so that what is wrong with it is said now.
 static struct status check_body(struct statement_context *context, struct table_desc *function)
@@ -471,7 +471,7 @@ static struct status check_body(struct statement_context *context, struct table_
         names[frame.count++] = function->columns[i].name;
     }
     const char *checked = vars_get(session, "check_function_bodies");
-    if (checked != NULL && strcmp(checked, "off") == 0) return st;
+    if (checked != NULL && strcmp(checked, "off") == 0 && desc->body_kind == 'q') return st;
     for (uint32_t i = 0; i < desc->statement_count; i++) {
         const struct function_frame *outer = session->frame;
         session->frame = &frame;
@@ -486,7 +486,7 @@ static struct status check_body(struct statement_context *context, struct table_
         }
         prepared_release(prepared);
         TRY(st);
-        if (desc->body_kind != 'q') TRY(settle_statement(context, &frame, types, &desc->statements[i].sql));
+        if (desc->body_kind != 'q') TRY(settle_statement(context, function, &frame, types, &desc->statements[i].sql));
     }
     if (desc->body_kind != 'q') TRY(write_body(context, function));
     if (desc->statement_count == 0) TRY(check_result(context, function, NULL, 0));
@@ -494,10 +494,40 @@ out:
     return st;
 }
 
+// The function depends on the table, which gets its schema.
+static struct status settle_table(
+    struct statement_context *context, struct table_desc *function, struct object_name *name)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table;
+    const struct schema_desc *schema;
+    TRY(catalog_table(context->task, context->session, name->catalog, name->schema, name->name, true, &table));
+    if (table == NULL) goto out; // Planning says so.
+    const uint32_t id = table->id;
+    bool known = table->kind == RELATION_VIRTUAL;
+    TRY(catalog_schema_by_id(context->task, context->session, table->schema_id, &schema));
+    if (schema->temp_node != 0) goto out;
+    name->schema = arena_strdup(context->arena, schema->name);
+    for (uint32_t i = 0; i < function->depends_on_count; i++) known |= function->depends_on[i] == id;
+    if (!known) DDL_APPEND(context->arena, function->depends_on, function->depends_on_count, id);
+out:
+    return st;
+}
+
+static struct object_name *written_table(const struct statement *statement)
+{
+    switch (statement->tag) {
+    case STATEMENT_INSERT: return &statement->as.insert->target.name;
+    case STATEMENT_UPDATE: return &statement->as.update->target.name;
+    case STATEMENT_DELETE: return &statement->as.delete_->target.name;
+    default: return NULL;
+    }
+}
+
 // In the text of an SQL-standard body names mean for ever what they mean now: tables get their schemas, what else there is
-// is written out as in a view. Of statements that write only the values are.
-static struct status settle_statement(
-    struct statement_context *context, const struct function_frame *frame, const struct type *types, const char **sql)
+// is written out as in a view. Of statements that write only the values are, and the table.
+static struct status settle_statement(struct statement_context *context, struct table_desc *function,
+    const struct function_frame *frame, const struct type *types, const char **sql)
 {
     struct status st = STATUS_OK;
     struct session *session = context->session;
@@ -512,17 +542,10 @@ static struct status settle_statement(
     const bool query = statement->tag == STATEMENT_SELECT;
     if (query) {
         ddl_collect_tables(context->arena, statement->as.select, &tables);
-        for (uint32_t i = 0; i < tables.count; i++) {
-            struct object_name *name = &tables.items[i]->table.name;
-            const struct table_desc *table;
-            const struct schema_desc *schema;
-            TRY(catalog_table(context->task, session, name->catalog, name->schema, name->name, true, &table));
-            if (table == NULL) continue;
-            TRY(catalog_schema_by_id(context->task, session, table->schema_id, &schema));
-            if (schema->temp_node != 0) continue;
-            name->schema = arena_strdup(context->arena, schema->name);
-        }
+        for (uint32_t i = 0; i < tables.count; i++) TRY(settle_table(context, function, &tables.items[i]->table.name));
         TRY(ddl_qualify_query_types(context, &tables));
+    } else {
+        TRY(settle_table(context, function, written_table(statement)));
     }
     const struct function_frame *outer = session->frame;
     session->frame = frame;
