@@ -158,6 +158,9 @@ CHECKED struct status pg_routine_arguments(struct task *task, struct session *se
     const struct table_desc *function, bool identity, struct buffer *out);
 CHECKED struct status pg_routine_result(struct task *task, struct session *session,
     const struct table_desc *function, struct buffer *out);
+// A body in SQL-standard form (RETURN, BEGIN ATOMIC); *body NULL: it is text in quotes.
+CHECKED struct status pg_routine_body(struct task *task, struct session *session, struct arena *arena,
+    const struct table_desc *function, const char **body);
 CHECKED struct status pg_routine_definition(struct task *task, struct session *session,
     const struct table_desc *function, struct buffer *out);
 bool pg_routine_print(struct task *task, struct session *session, uint32_t oid, bool arguments,

@@ -42,6 +42,21 @@ static struct object relation(uint32_t oid, int64_t column)
     return (struct object){PG_CLASS_OID, oid, column};
 }
 
+// The users' functions in a stored expression.
+static struct status text_depends(struct pg_rows *rows, struct object object, const char *text)
+{
+    struct status st = STATUS_OK;
+    for (const char *at = text; at != NULL && (at = strstr(at, "pg_routine_")) != NULL;) {
+        uint32_t id;
+        const size_t size = strcspn(at, ".");
+        const char *reference = arena_string(&rows->arena, bytes_of((const uint8_t *)at, size));
+        at += size;
+        if (function_is_reference(reference, &id)) TRY(depends(rows, object, (struct object){PG_PROC_OID, pg_oid(id), 0}, 'n'));
+    }
+out:
+    return st;
+}
+
 // A view has no defaults: their ids are free.
 static uint32_t rule_oid(const struct table_desc *view)
 {
@@ -69,6 +84,7 @@ static struct status view_depends(struct pg_rows *rows, const struct table_desc 
     TRY(depends(rows, rule, relation(pg_oid(table->id), 0), 'n'));
     for (uint32_t i = 0; i < table->depends_on_count; i++)
         TRY(depends(rows, rule, relation(pg_oid(table->depends_on[i]), 0), 'n'));
+    TRY(text_depends(rows, rule, table->view_sql));
 out:
     return st;
 }
@@ -83,6 +99,7 @@ static struct status columns_depend(struct pg_rows *rows, const struct table_des
         TRY(depends(rows, expression, relation(pg_oid(table->id), (int64_t)i + 1), 'a'));
         if (column->owned_sequence != 0)
             TRY(depends(rows, expression, relation(pg_oid(column->owned_sequence), 0), 'n'));
+        TRY(text_depends(rows, expression, pg_column_default(column)));
     }
 out:
     return st;
@@ -132,6 +149,7 @@ static struct status constraint_depends(
         TRY(depends(rows, self,
             relation(pg_oid(table->id), pg_attnum(table, constraint->columns[j])), 'a'));
     if (constraint->column_count == 0) TRY(depends(rows, self, relation(pg_oid(table->id), 0), 'a'));
+    TRY(text_depends(rows, self, constraint->check_sql));
     if (constraint->kind != TABLE_FOREIGN_KEY) return st;
     const struct table_desc *referenced;
     TRY(catalog_table_by_id(rows->task, rows->session, constraint->referenced_table, &referenced));
@@ -176,7 +194,9 @@ static struct status type_depends(struct pg_rows *rows)
             struct object check = {
                 PG_CONSTRAINT_OID, pg_constraint_oid(type->id, type->constraints[k].id), 0};
             TRY(depends(rows, check, self, 'a'));
+            TRY(text_depends(rows, check, type->constraints[k].check_sql));
         }
+        TRY(text_depends(rows, self, type->columns[0].default_sql));
     }
 out:
     return st;
@@ -196,6 +216,34 @@ static struct status table_depends(struct pg_rows *rows, const struct table_desc
     TRY(statistics_depend(rows, table));
     for (uint32_t i = 0; i < table->constraint_count; i++)
         TRY(constraint_depends(rows, table, &table->constraints[i]));
+out:
+    return st;
+}
+
+// Functions: their schemas and types, and what bodies in SQL-standard form use.
+static struct status functions_depend(struct pg_rows *rows)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc **functions;
+    uint32_t count;
+    TRY(catalog_list_functions(rows->task, rows->session, &rows->arena, rows->database->id, &functions, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        const struct table_desc *function = functions[i];
+        const struct object self = {PG_PROC_OID, pg_oid(function->id), 0};
+        const type_oid result = function->function.result.oid;
+        TRY(depends(rows, self, (struct object){PG_NAMESPACE_OID, pg_oid(function->schema_id), 0}, 'n'));
+        if (type_is_user(result)) TRY(depends(rows, self, (struct object){PG_TYPE_OID, result, 0}, 'n'));
+        for (uint32_t k = 0; k < function->column_count; k++) {
+            const struct column_desc *parameter = &function->columns[k];
+            if (type_is_user(parameter->type.oid))
+                TRY(depends(rows, self, (struct object){PG_TYPE_OID, parameter->type.oid, 0}, 'n'));
+            TRY(text_depends(rows, self, parameter->default_sql));
+        }
+        if (function->function.body_kind == 'q') continue;
+        TRY(text_depends(rows, self, function->view_sql));
+        for (uint32_t k = 0; k < function->depends_on_count; k++)
+            TRY(depends(rows, self, relation(pg_oid(function->depends_on[k]), 0), 'n'));
+    }
 out:
     return st;
 }
@@ -225,6 +273,7 @@ ROWS(depend_rows)
     TRY(pg_rows_open(&rows, task, session, sink));
     st = extension_depends(&rows);
     if (!failed(st)) st = type_depends(&rows);
+    if (!failed(st)) st = functions_depend(&rows);
     st = status_copy(task->arena, st);
     pg_rows_close(&rows);
     TRY(st);

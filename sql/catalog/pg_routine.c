@@ -87,6 +87,14 @@ out:
     return st;
 }
 
+struct status pg_routine_body(struct task *task, struct session *session, struct arena *arena,
+    const struct table_desc *function, const char **body)
+{
+    *body = NULL;
+    if (function->function.body_kind == 'q') return STATUS_OK;
+    return catalog_expression_text(task, session, arena, function->view_sql, body);
+}
+
 struct status pg_routine_definition(struct task *task, struct session *session,
     const struct table_desc *function, struct buffer *out)
 {
@@ -116,9 +124,9 @@ struct status pg_routine_definition(struct task *task, struct session *session,
     if (desc->cost != NULL) buffer_printf(out, " COST %s", desc->cost);
     if (desc->rows != NULL) buffer_printf(out, " ROWS %s", desc->rows);
     if (out->size > before) buffer_append_u8(out, '\n');
-    if (desc->body_kind != 'q') {
-        const char *body;
-        TRY(catalog_expression_text(task, session, out->arena, function->view_sql, &body));
+    const char *body;
+    TRY(pg_routine_body(task, session, out->arena, function, &body));
+    if (body != NULL) {
         buffer_printf(out, "%s\n", body);
         return st;
     }

@@ -328,6 +328,17 @@ BODY(function_result)
     return give(&out, result);
 }
 
+BODY(function_body)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *routine = pg_routine_of(call->task, call->session, (uint32_t)args[0].integer);
+    const char *body = NULL;
+    if (routine != NULL) TRY(pg_routine_body(call->task, call->session, call->arena, routine, &body));
+    *result = body == NULL ? DATUM_NULL : datum_text(body);
+out:
+    return st;
+}
+
 BODY(function_definition)
 {
     const struct function *function = function_by_oid(FUNCTION_SCALAR, (uint32_t)args[0].integer);
@@ -729,7 +740,7 @@ static const struct function functions[] = {
     STABLE("pg_get_function_identity_arguments", 2232, TEXT, function_arguments, TYPE_OID),
     STABLE("pg_get_function_result", 2165, TEXT, function_result, TYPE_OID),
     STABLE("pg_get_function_arg_default", 3808, TEXT, function_default, TYPE_OID, TYPE_INT4),
-    STABLE("pg_get_function_sqlbody", 6197, TEXT, nothing, TYPE_OID),
+    STABLE("pg_get_function_sqlbody", 6197, TEXT, function_body, TYPE_OID),
     STABLE("pg_get_functiondef", 2098, TEXT, function_definition, TYPE_OID),
     STABLE("pg_get_ruledef", 1573, TEXT, rule_definition, TYPE_OID),
     STABLE("pg_get_ruledef", 2504, TEXT, rule_definition, TYPE_OID, TYPE_BOOL),

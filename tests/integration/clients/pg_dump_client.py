@@ -82,6 +82,11 @@ GRANT USAGE ON SCHEMA zoo TO PUBLIC;
 GRANT USAGE ON SEQUENCE zoo.s TO PUBLIC;
 ALTER DEFAULT PRIVILEGES IN SCHEMA zoo GRANT SELECT, INSERT ON TABLES TO PUBLIC;
 """
+# Their texts are the same in meaning.
+BODIES = """
+CREATE FUNCTION zoo.heads() RETURNS bigint LANGUAGE sql RETURN (SELECT count(*) FROM zoo.person) + zoo.twice(1);
+CREATE FUNCTION zoo.add(k int) RETURNS int LANGUAGE sql BEGIN ATOMIC INSERT INTO zoo.likes (a) VALUES (k); SELECT zoo.twice(k); END;
+"""
 folder = tempfile.TemporaryDirectory()
 E = os.environ
 
@@ -122,6 +127,7 @@ def source():
     if not os.path.exists(os.path.join(folder.name, "filled")):
         execute(dsn, SCHEMA)
         execute(dsn, OBJECTS)
+        execute(dsn, BODIES)
         open(os.path.join(folder.name, "filled"), "w").close()
     return dsn
 
@@ -255,6 +261,8 @@ if "PG_OTHER" in E:
         back = database("back_again")
         shell("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", back, "-f", path)
         equal(dump(back, "--data-only"), dump(source(), "--data-only"))
+        for body in ("zoo.twice(1)", "BEGIN ATOMIC"):
+            assert body in dump(source(), "--schema-only") and body in dump(back, "--schema-only"), body
 
 
 run()
