@@ -103,7 +103,7 @@ class Encodings(unittest.TestCase):
                     # It takes json for UTF8: its bytes are looked at.
                     cursor.execute("SELECT '{\"é\": 1}'::jsonb, '\"é\"'::json")
                     self.assertEqual([cursor.pgresult.get_value(0, i).lstrip(b"\1") for i in (0, 1)], [b'{"\xe9": 1}', b'"\xe9"'])
-                    self.assertEqual(cursor.execute("SELECT ROW('né', 7, ARRAY['à'])").fetchone()[0],
+                    self.assertEqual(cursor.execute("SELECT ROW('né'::text, 7, ARRAY['à'])").fetchone()[0],
                                      ("né", "7", "{à}") if not binary else ("né", 7, ["à"]))
                     self.code("22P05", lambda: cursor.execute("SELECT U&'\\20AC'::text"))
 
