@@ -105,7 +105,7 @@ void cluster_end(struct cluster_run *cluster)
         world_spawn(world_serving(world, 0, run->seed), 0, "sim-finish", finish, cluster);
         world_expect(world, "the last reading ends", is_finished, cluster, HEAL_WITHIN);
     }
-    if (!run->violated) leftover_check(&cluster->kv, 4 * HEAL_WITHIN);
+    if (!run->violated) leftover_check(&cluster->kv);
     if (!run->violated && cluster->kv.several) replica_check_agree(&cluster->kv, HEAL_WITHIN);
     clients_check(&cluster->clients, !cluster->kv.several);
     if (!run->violated) world_stop(world);

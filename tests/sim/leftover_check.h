@@ -6,4 +6,4 @@
 #include "tests/sim/kv_world.h"
 
 // Waits for it; whatever is still there then is a violation.
-void leftover_check(struct kv_world *kv, uint64_t within_ns);
+void leftover_check(struct kv_world *kv);

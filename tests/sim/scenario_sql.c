@@ -124,7 +124,7 @@ static void run_sql(struct sim_run *run, uint32_t nodes, uint32_t units, bool li
         world_spawn(node, 0, "sim-finish", finish, node);
         world_expect(world, "the last reading ends", is_finished, sql, HEAL_WITHIN);
     }
-    if (!run->violated) leftover_check(&sql->kv, 4 * HEAL_WITHIN);
+    if (!run->violated) leftover_check(&sql->kv);
     if (!run->violated && sql->kv.several) replica_check_agree(&sql->kv, HEAL_WITHIN);
     sql_clients_check(&sql->clients, !sql->kv.several);
     if (!run->violated) world_stop(world);
