@@ -109,9 +109,16 @@ static struct status name_functions(struct task *task, struct session *session, 
             at = dot;
             continue;
         }
-        const struct table_desc *function;
+        const struct table_desc *function = NULL;
         const struct schema_desc *schema;
-        TRY(catalog_table_by_id(task, session, id, &function));
+        st = catalog_table_by_id(task, session, id, &function);
+        if (status_is(st, E_UNDEFINED_TABLE) || (!failed(st) && function->kind != RELATION_FUNCTION)) {
+            st = STATUS_OK; // Words of a literal that look like it.
+            buffer_append(&out, at, (size_t)(dot - found));
+            at = dot;
+            continue;
+        }
+        TRY(st);
         const char *name = arena_strdup(arena, function->name);
         TRY(catalog_schema_by_id(task, session, function->schema_id, &schema));
         bool visible = false;

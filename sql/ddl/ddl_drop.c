@@ -318,7 +318,7 @@ static struct status drop_functions_of(struct drop_set *set, const struct table_
             continue;
         }
         ddl_cascades_to(context, "function %s", text);
-        TRY(ddl_cascade_function(context, functions[i]));
+        TRY(ddl_drop_function(context, functions[i], DROP_CASCADE));
     }
 out:
     return st;

@@ -796,12 +796,13 @@ out:
     return st;
 }
 
-struct status ddl_cascade_function(struct statement_context *context, const struct table_desc *function)
+struct status ddl_drop_function(
+    struct statement_context *context, const struct table_desc *function, enum drop_behavior behavior)
 {
     struct status st;
     const char *reference = arena_printf(context->arena, "%s.", function_reference(context->arena, function->id));
     const char *label = arena_printf(context->arena, "function %s", ddl_routine_text(context, function));
-    TRY(ddl_release_named(context, function->database_id, reference, 0, label, DROP_CASCADE));
+    TRY(ddl_release_named(context, function->database_id, reference, 0, label, behavior));
     TRY(ddl_remove_function(context, function));
 
 out:
@@ -817,10 +818,7 @@ struct status ddl_drop_functions(struct statement_context *context)
         TRY(find_function(
             context, &drop->names.items[i], drop->object, drop->if_exists, &function));
         if (function == NULL) continue;
-        const char *label = arena_printf(context->arena, "function %s", ddl_routine_text(context, function));
-        const char *reference = arena_printf(context->arena, "%s.", function_reference(context->arena, function->id));
-        TRY(ddl_release_named(context, function->database_id, reference, 0, label, drop->behavior));
-        TRY(ddl_remove_function(context, function));
+        TRY(ddl_drop_function(context, function, drop->behavior));
     }
 out:
     return st;

@@ -144,8 +144,9 @@ CHECKED struct status ddl_alter_collation(struct statement_context *context,
 CHECKED struct status ddl_alter_function(struct statement_context *context);
 CHECKED struct status ddl_call(struct statement_context *context); // CALL
 CHECKED struct status ddl_drop_functions(struct statement_context *context);
-// With what depends on it.
-CHECKED struct status ddl_cascade_function(struct statement_context *context, const struct table_desc *function);
+// With what depends on it, or not when something does.
+CHECKED struct status ddl_drop_function(
+    struct statement_context *context, const struct table_desc *function, enum drop_behavior behavior);
 CHECKED struct status ddl_remove_function(
     struct statement_context *context, const struct table_desc *function);
 CHECKED struct status ddl_rename_function(
