@@ -448,13 +448,6 @@ static struct status check_not_twice(struct alter *alter, const struct column_de
         column->name);
 }
 
-static struct status check_identity_type(struct statement_context *context, type_oid type)
-{
-    if (type == TYPE_INT2 || type == TYPE_INT4 || type == TYPE_INT8) return STATUS_OK;
-    return ddl_error(context, E_INVALID_PARAMETER_VALUE,
-        "identity column type must be smallint, integer, or bigint");
-}
-
 // An identity column's sequence is of its type.
 static struct status retype_identity(
     struct statement_context *context, const struct column_desc *column, type_oid type)
@@ -462,7 +455,7 @@ static struct status retype_identity(
     struct status st = STATUS_OK;
     const struct option_list none = {0};
     struct table_desc *sequence;
-    TRY(check_identity_type(context, type));
+    TRY(ddl_check_identity_type(context, type));
     TRY(catalog_edit_table(
         context->task, context->session, context->arena, column->owned_sequence, &sequence));
     ddl_retype_sequence(&sequence->sequence, type);
@@ -570,7 +563,7 @@ static struct status add_identity(struct alter *alter)
     const char *what = NULL;
 
     TRY(alter_find_column(alter, &column));
-    TRY(check_identity_type(alter->context, column->type.oid));
+    TRY(ddl_check_identity_type(alter->context, column->type.oid));
     if (!column->not_null)
         what = "must be declared NOT NULL before identity can be added";
     else if (column->identity != 0)

@@ -109,6 +109,13 @@ out:
     return st;
 }
 
+struct status ddl_check_identity_type(struct statement_context *context, type_oid type)
+{
+    if (type == TYPE_INT2 || type == TYPE_INT4 || type == TYPE_INT8) return STATUS_OK;
+    return ddl_error(context, E_INVALID_PARAMETER_VALUE,
+        "identity column type must be smallint, integer, or bigint");
+}
+
 struct status ddl_add_identity(struct statement_context *context, struct table_desc *table,
     struct column_desc *column, const struct constraint *constraint)
 {
@@ -117,10 +124,7 @@ struct status ddl_add_identity(struct statement_context *context, struct table_d
     struct option_list written = constraint->options;
     const char *name;
 
-    if (column->type.oid != TYPE_INT2 && column->type.oid != TYPE_INT4 &&
-        column->type.oid != TYPE_INT8)
-        return ddl_error(context, E_INVALID_PARAMETER_VALUE,
-            "identity column type must be smallint, integer, or bigint");
+    TRY(ddl_check_identity_type(context, column->type.oid));
     if (column->default_sql != NULL)
         return ddl_error(context, E_SYNTAX_ERROR,
             "both default and identity specified for column \"%s\" of table \"%s\"", column->name,

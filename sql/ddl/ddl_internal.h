@@ -300,6 +300,7 @@ CHECKED struct status ddl_validate_expressions(
 // A new sequence in the table's schema. Gives its id.
 CHECKED struct status ddl_create_sequence(struct statement_context *context, uint32_t database_id,
     uint32_t schema_id, const char *name, const struct sequence_options *options, uint32_t *id);
+CHECKED struct status ddl_check_identity_type(struct statement_context *context, type_oid type);
 // GENERATED AS IDENTITY: gives the column a sequence of its own, named by SEQUENCE NAME or after the column.
 CHECKED struct status ddl_add_identity(struct statement_context *context, struct table_desc *table,
     struct column_desc *column, const struct constraint *constraint);

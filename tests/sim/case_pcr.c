@@ -29,6 +29,16 @@ static struct pcr *begin(struct sim_run *run)
     return begin_nodes(run, 1, 1);
 }
 
+static void goes_on(struct pcr *pcr, struct sim_run *run)
+{
+    struct hlc_timestamp before = pcr->replicated;
+    world_run(&pcr->world, NULL, NULL, 20 * WORLD_SECOND);
+    SIM_CHECK(run, hlc_less(before, pcr->replicated));
+    SIM_CHECK(run, pcr_cut_over(pcr, 30 * WORLD_SECOND));
+    pcr_compare(pcr);
+    pcr_end(pcr);
+}
+
 // A producer's job that was cut short by its own node's end once declared the stream over for good.
 SIM_CASE(pcr_primary_restarts, "replication goes on after the primary was stopped and started")
 {
@@ -38,12 +48,7 @@ SIM_CASE(pcr_primary_restarts, "replication goes on after the primary was stoppe
         sim_node_stop(primary);
         world_run(&pcr->world, NULL, NULL, 8 * WORLD_SECOND);
     }
-    struct hlc_timestamp before = pcr->replicated;
-    world_run(&pcr->world, NULL, NULL, 20 * WORLD_SECOND);
-    SIM_CHECK(run, hlc_less(before, pcr->replicated));
-    SIM_CHECK(run, pcr_cut_over(pcr, 30 * WORLD_SECOND));
-    pcr_compare(pcr);
-    pcr_end(pcr);
+    goes_on(pcr, run);
 }
 
 // A look at its record for which there was no memory ended the producer's job, too.
@@ -55,12 +60,7 @@ SIM_CASE(pcr_primary_short_of_memory, "a stream is not given up when there was n
     world_run(&pcr->world, NULL, NULL, 5 * WORLD_SECOND);
     marks_insist(NULL);
     world_run(&pcr->world, NULL, NULL, 20 * WORLD_SECOND); // The consumer asks seldom.
-    struct hlc_timestamp before = pcr->replicated;
-    world_run(&pcr->world, NULL, NULL, 20 * WORLD_SECOND);
-    SIM_CHECK(run, hlc_less(before, pcr->replicated));
-    SIM_CHECK(run, pcr_cut_over(pcr, 30 * WORLD_SECOND));
-    pcr_compare(pcr);
-    pcr_end(pcr);
+    goes_on(pcr, run);
 }
 
 // So did the consumer's, when its node was stopped while the primary could not be reached.
