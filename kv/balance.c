@@ -16,7 +16,8 @@
 #include "kv/replica.h"
 
 #define LIST_NS UINT64_C(3000000000)
-#define SOURCES_MAX 4u // Slices of the busiest core that are looked into in one pass.
+#define SOURCES_MAX 16u // Slices that are looked into in one pass,
+#define CORE_SOURCES_MAX 4u // and of them on one core.
 
 static METRIC_DEFINE(metric_moves, "kv.ranges.moves.load", METRIC_COUNTER, METRIC_COUNT, false,
     "Ranges that were sent from a core with much to do to another");
@@ -158,32 +159,54 @@ out:
     return st;
 }
 
+static bool hot_before(const struct balance_core *hot, uint32_t count, const struct balance_slice *slice)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (hot[i].node == slice->node && hot[i].shard == slice->shard) return true;
+    return false;
+}
+
+// Notes the cores that should give something away.
+static void hot_note(
+    struct balance *balance, const struct balance_slice *slices, uint32_t count, uint64_t threshold)
+{
+    struct balance_wish wish;
+    balance->hot_count = 0;
+    for (uint32_t next = 0; balance->hot_count < BALANCE_HOT_MAX; next = wish.from + 1) {
+        if (!balance_slices(slices, count, threshold, next, &wish)) break;
+        const struct balance_slice *slice = &slices[wish.from];
+        if (!hot_before(balance->hot, balance->hot_count, slice))
+            balance->hot[balance->hot_count++] = (struct balance_core){slice->node, slice->shard};
+    }
+}
+
 static struct status look(struct task *task, struct balance *balance, const struct range_tuning *tuning)
 {
     struct status st;
     struct balance_slice *slices = ARENA_ARRAY(task->arena, struct balance_slice, KV_SLICES_MAX);
+    struct balance_core before[BALANCE_HOT_MAX], core = {0};
     struct balance_wish wish;
-    uint32_t count;
+    uint32_t count, looked = 0, of_core = 0;
+    const uint32_t before_count = balance->hot_count;
     const uint64_t threshold = tuning->move_rate == 0 ? BALANCE_RATE_DEFAULT : tuning->move_rate;
     const uint64_t rest_ns = BALANCE_REST_WAITS * (tuning->move_wait_ns == 0 ? BALANCE_WAIT_NS : tuning->move_wait_ns);
+    memcpy(before, balance->hot, sizeof before);
     TRY(slices_look(task, slices, &count));
-    if (!balance_slices(slices, count, threshold, 0, &wish)) {
-        balance->hot_looks = 0;
-        goto out;
-    }
-    const struct balance_slice *hot = &slices[wish.from];
-    const bool again = balance->hot_node == hot->node && balance->hot_shard == hot->shard;
-    balance->hot_looks = again ? balance->hot_looks + 1 : 1;
-    balance->hot_node = hot->node;
-    balance->hot_shard = hot->shard;
-    if (balance->hot_looks < 2) goto out;
-    for (uint32_t skip = 0; skip < SOURCES_MAX && balance_slices(slices, count, threshold, skip, &wish); skip++) {
+    balance_cores(slices, count);
+    hot_note(balance, slices, count, threshold);
+    for (uint32_t next = 0; looked < SOURCES_MAX && balance_slices(slices, count, threshold, next, &wish);
+        next = wish.from + 1) {
         struct bytes start;
-        TRY(range_choose(task, balance, &slices[wish.from], wish.gap, threshold, &start));
+        const struct balance_slice *from = &slices[wish.from];
+        of_core = core.node == from->node && core.shard == from->shard ? of_core + 1 : 1;
+        core = (struct balance_core){from->node, from->shard};
+        if (of_core > CORE_SOURCES_MAX || !hot_before(before, before_count, from)) continue;
+        looked++;
+        TRY(range_choose(task, balance, from, wish.gap, threshold, &start));
         if (start.data == NULL) continue;
         balance_rest(balance, start, task_now_ns(task) + rest_ns);
-        balance->hot_looks = 0;
-        TRY(range_send(task, start, &slices[wish.from], &slices[wish.to]));
+        balance->hot_count = 0;
+        TRY(range_send(task, start, from, &slices[wish.to]));
         break;
     }
 out:
@@ -198,7 +221,7 @@ struct status balance_pass(struct task *task, struct balance *balance, bool busy
     const uint64_t wait_ns = tuning->move_wait_ns == 0 ? BALANCE_WAIT_NS : tuning->move_wait_ns;
     if (!tuning->move || busy || !kv->ranges_told || move_count(kv) > 0) {
         balance->due_ns = now_ns + wait_ns; // What is measured until then settles.
-        balance->hot_looks = 0;
+        balance->hot_count = 0;
         return STATUS_OK;
     }
     if (now_ns < balance->due_ns) return STATUS_OK;

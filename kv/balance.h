@@ -2,7 +2,8 @@
 //
 // Ranges go by themselves from cores that have much to do to others. The leader of the meta slice looks every now and
 // then at what every slice is asked for; when one core has clearly more to do than another, twice in a row, one range of
-// it moves (kv/move.h) to a slice that the other leads.
+// it moves (kv/move.h) to a slice that the other leads. The busiest core is asked first; when it has no range that may
+// go, the next is.
 //
 // So that nothing goes to and fro:
 //   * one range at a time, and none while a move is under way or placement changes members or leaders;
@@ -22,6 +23,7 @@
 
 #define BALANCE_WAIT_NS UINT64_C(10000000000) // kv.range_move.by_load.interval
 #define BALANCE_RATE_DEFAULT 200u             // kv.range_move.by_load.qps_threshold
+#define BALANCE_HOT_MAX 16u
 #define BALANCE_RESTED_MAX 64u
 #define BALANCE_REST_WAITS 12u
 #define BALANCE_RELOCATED_NS UINT64_C(3600000000000)
@@ -36,6 +38,7 @@ struct balance_slice {
     uint64_t id;
     uint32_t node, shard; // Of its leader.
     uint64_t load;        // Requests a second.
+    uint64_t core_load;   // Of all slices that its leader's core leads: balance_cores().
     uint32_t ranges;
     uint32_t placement;   // Ranges move between slices that have the same number here.
     bool taking;          // It may get more.
@@ -44,10 +47,12 @@ struct balance_wish {
     uint32_t from, to; // Indexes into the slices.
     uint64_t gap;      // Between the two cores.
 };
-// The slice that a range should leave, and the one that should have it; false: all is well. `skip`: how many of the
-// busiest core's slices were looked at in vain.
+// Sums the cores' loads and sorts the slices: the busiest core's first, on a core that with most to do.
+void balance_cores(struct balance_slice *slices, uint32_t count);
+// The first of the sorted slices, `first` and those after it, that a range should leave, and the one that should have it;
+// false: all is well with them.
 bool balance_slices(
-    const struct balance_slice *slices, uint32_t count, uint64_t threshold, uint32_t skip, struct balance_wish *wish);
+    const struct balance_slice *slices, uint32_t count, uint64_t threshold, uint32_t first, struct balance_wish *wish);
 
 struct balance_range {
     uint64_t rate;
@@ -59,9 +64,13 @@ uint32_t balance_range(const struct balance_range *ranges, uint32_t count, uint6
 
 // --- doing -------------------------------------------------------------------------------------------
 
+struct balance_core {
+    uint32_t node, shard;
+};
 struct balance {
     uint64_t due_ns;
-    uint32_t hot_node, hot_shard, hot_looks;
+    struct balance_core hot[BALANCE_HOT_MAX]; // What the last look found busy, the busiest first.
+    uint32_t hot_count;
     uint32_t rested_next;
     struct {
         uint8_t start[RANGE_SAMPLE_BYTES]; // As much of the range's start as fits.

@@ -1,68 +1,68 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "kv/balance.h"
 
-static uint64_t core_load(
-    const struct balance_slice *slices, uint32_t count, const struct balance_slice *of)
-{
-    uint64_t load = 0;
-    for (uint32_t i = 0; i < count; i++)
-        if (slices[i].node == of->node && slices[i].shard == of->shard) load += slices[i].load;
-    return load;
-}
+#include <stdlib.h>
 
 static bool same_core(const struct balance_slice *a, const struct balance_slice *b)
 {
     return a->node == b->node && a->shard == b->shard;
 }
 
-// Of the hottest core's slices the one with the most to do, after `skip` others.
-static uint32_t source_choose(const struct balance_slice *slices, uint32_t count, uint32_t skip)
+static int core_compare(const void *left, const void *right)
 {
-    uint32_t hot = count, best = count;
-    uint64_t hot_load = 0, below = UINT64_MAX;
-    for (uint32_t i = 0; i < count; i++) {
-        const uint64_t load = core_load(slices, count, &slices[i]);
-        if (hot != count && load <= hot_load) continue;
-        hot = i;
-        hot_load = load;
+    const struct balance_slice *a = left, *b = right;
+    if (a->node != b->node) return a->node < b->node ? -1 : 1;
+    return (a->shard > b->shard) - (a->shard < b->shard);
+}
+
+static int load_compare(const void *left, const void *right)
+{
+    const struct balance_slice *a = left, *b = right;
+    if (a->core_load != b->core_load) return a->core_load > b->core_load ? -1 : 1;
+    const int core = core_compare(a, b);
+    if (core != 0) return core;
+    if (a->load != b->load) return a->load > b->load ? -1 : 1;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+void balance_cores(struct balance_slice *slices, uint32_t count)
+{
+    if (count == 0) return;
+    qsort(slices, count, sizeof *slices, core_compare);
+    for (uint32_t start = 0, end; start < count; start = end) {
+        uint64_t load = 0;
+        for (end = start; end < count && same_core(&slices[start], &slices[end]); end++) load += slices[end].load;
+        for (uint32_t i = start; i < end; i++) slices[i].core_load = load;
     }
-    if (hot == count) return count;
-    // By load and then by index, from the top.
-    uint32_t last = count;
-    for (uint32_t round = 0; round <= skip; round++) {
-        best = count;
-        for (uint32_t i = 0; i < count; i++) {
-            if (!same_core(&slices[i], &slices[hot]) || slices[i].ranges == 0) continue;
-            if (slices[i].load > below || (slices[i].load == below && (last != count && i <= last))) continue;
-            if (best == count || slices[i].load > slices[best].load) best = i;
-        }
-        if (best == count) return count;
-        below = slices[best].load;
-        last = best;
+    qsort(slices, count, sizeof *slices, load_compare);
+}
+
+// The slice with least to do of the core with least to do that may have a range of the slice `from`; `count`: there is none.
+static uint32_t target_choose(const struct balance_slice *slices, uint32_t count, const struct balance_slice *from)
+{
+    for (uint32_t i = count; i-- > 0;) {
+        const struct balance_slice *slice = &slices[i];
+        if (slice->taking && slice->id != SLICE_META && slice->placement == from->placement && !same_core(slice, from))
+            return i;
     }
-    return best;
+    return count;
 }
 
 bool balance_slices(
-    const struct balance_slice *slices, uint32_t count, uint64_t threshold, uint32_t skip, struct balance_wish *wish)
+    const struct balance_slice *slices, uint32_t count, uint64_t threshold, uint32_t first, struct balance_wish *wish)
 {
-    uint32_t from = source_choose(slices, count, skip), to = count;
-    uint64_t cold = 0;
-    if (from == count) return false;
-    const uint64_t hot = core_load(slices, count, &slices[from]);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct balance_slice *slice = &slices[i];
-        if (!slice->taking || slice->id == SLICE_META || slice->placement != slices[from].placement ||
-            same_core(slice, &slices[from]))
-            continue;
-        const uint64_t load = core_load(slices, count, slice);
-        if (to != count && (load > cold || (load == cold && slice->load >= slices[to].load))) continue;
-        to = i;
-        cold = load;
+    for (uint32_t from = first; from < count; from++) {
+        if (slices[from].core_load < threshold) return false;
+        if (slices[from].ranges == 0) continue;
+        const uint32_t to = target_choose(slices, count, &slices[from]);
+        const uint64_t hot = slices[from].core_load;
+        if (to == count || slices[to].core_load >= hot) continue;
+        const uint64_t gap = hot - slices[to].core_load;
+        if (gap < threshold || gap < hot / 4) continue;
+        *wish = (struct balance_wish){.from = from, .to = to, .gap = gap};
+        return true;
     }
-    if (to == count || hot - cold < threshold || hot - cold < hot / 4) return false;
-    *wish = (struct balance_wish){.from = from, .to = to, .gap = hot - cold};
-    return true;
+    return false;
 }
 
 uint32_t balance_range(const struct balance_range *ranges, uint32_t count, uint64_t slice_load, uint64_t gap,
