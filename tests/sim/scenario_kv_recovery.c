@@ -14,7 +14,7 @@
 #include "core/hash.h"
 #include "kv/key.h"
 #include "kv/kv_node.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/one_node.h"
 #include "tests/sim/store_pair.h"
 
 #define MS UINT64_C(1000000)
@@ -515,41 +515,10 @@ static void start(
     sim_node_start(node, &options, node_init, world);
 }
 
-struct watch {
-    struct world *world;
-    struct sim_node *node;
-};
-
-static bool settled(void *arg)
+static enum one_node_work work_of(void *arg)
 {
-    struct watch *watch = arg;
-    return sim_node_running(watch->node) == NULL || watch->world->run->violated ||
-           watch->world->failed || watch->world->done;
-}
-
-static bool is_down(void *arg)
-{
-    return sim_node_running(((struct watch *)arg)->node) == NULL;
-}
-
-static bool run_out(struct sim *sim, struct watch *watch)
-{
-    if (!sim_run_until(sim, settled, watch, 120 * SECOND))
-        sim_violation(watch->world->run, "the work does not end");
-    return sim_node_running(watch->node) != NULL && watch->world->done;
-}
-
-static void down(struct sim *sim, struct sim_random *random, struct watch *watch)
-{
-    if (sim_node_running(watch->node) == NULL) return;
-    switch (sim_random_below(random, 3)) {
-    case 0: sim_node_crash(watch->node); break;
-    case 1: sim_node_kill(watch->node); break;
-    default:
-        sim_node_stop(watch->node);
-        if (!sim_run_until(sim, is_down, watch, 60 * SECOND))
-            sim_violation(watch->world->run, "the node does not stop");
-    }
+    const struct world *world = arg;
+    return world->failed ? ONE_NODE_FAILED : world->done ? ONE_NODE_DONE : ONE_NODE_WORKS;
 }
 
 // Crash at the `crash_at`th operation (0: none), recover, perhaps crashing there too, go on, check.
@@ -558,36 +527,36 @@ static uint64_t run_case(struct sim_run *run, uint64_t crash_at)
     struct world *world = ARENA_NEW(&run->arena, struct world);
     struct sim_random random = sim_random_named(hash_combine(run->seed, crash_at), "kv/case");
     struct sim *sim = sim_run_begin(run, 0, NULL);
-    struct watch watch = {world, sim_node_add(sim, 1)};
+    struct one_node one = {run, sim_node_add(sim, 1), work_of, world};
     world->run = run;
     world->commits = ARENA_ARRAY(&run->arena, struct commit, COMMITS_MAX);
     world->reads = ARENA_ARRAY(&run->arena, struct read, READS_MAX);
     bool full = crash_at == 0 && sim_random_below(&random, 4) == 0;
     if (crash_at == 0 && sim_random_below(&random, 3) == 0)
-        sim_disk_fail_at(watch.node, sim_random_between(&random, 20, 200), EIO);
-    if (full) sim_disk_quota_set(watch.node, sim_random_between(&random, 14, 30) << 20);
-    sim_disk_crash_at(watch.node, crash_at);
-    start(world, watch.node, &random, run->exhaustive ? EXHAUSTIVE_COMMITS : 20);
+        sim_disk_fail_at(one.node, sim_random_between(&random, 20, 200), EIO);
+    if (full) sim_disk_quota_set(one.node, sim_random_between(&random, 14, 30) << 20);
+    sim_disk_crash_at(one.node, crash_at);
+    start(world, one.node, &random, run->exhaustive ? EXHAUSTIVE_COMMITS : 20);
     if (full) {
-        sim_run_until(sim, settled, &watch, 3 * SECOND);
-        sim_disk_quota_set(watch.node, 0);
+        sim_run_until(sim, one_node_settled, &one, 3 * SECOND);
+        sim_disk_quota_set(one.node, 0);
     }
-    run_out(sim, &watch);
-    uint64_t ops = sim_disk_ops(watch.node);
+    one_node_run_out(sim, &one);
+    uint64_t ops = sim_disk_ops(one.node);
     for (uint64_t crashes = sim_random_below(&random, 3); crashes > 0 && !run->violated;
          crashes--) {
-        down(sim, &random, &watch);
-        sim_disk_crash_at(watch.node, sim_random_between(&random, 1, 80));
-        start(world, watch.node, &random, 8);
-        run_out(sim, &watch);
+        one_node_down(sim, &one, &random);
+        sim_disk_crash_at(one.node, sim_random_between(&random, 1, 80));
+        start(world, one.node, &random, 8);
+        one_node_run_out(sim, &one);
     }
     for (uint32_t round = 0; round < 2 && !run->violated; round++) {
-        down(sim, &random, &watch);
-        sim_disk_crash_at(watch.node, 0);
-        start(world, watch.node, &random, round == 0 ? 8 : 0);
-        if (!run_out(sim, &watch) && !run->violated)
+        one_node_down(sim, &one, &random);
+        sim_disk_crash_at(one.node, 0);
+        start(world, one.node, &random, round == 0 ? 8 : 0);
+        if (!one_node_run_out(sim, &one) && !run->violated)
             sim_violation(
-                run, "without faults storage fails: %s", sim_node_status(watch.node).message);
+                run, "without faults storage fails: %s", sim_node_status(one.node).message);
     }
     sim_note(sim, world->commit_count);
     if (run->violated) sim_violation(run, "crash at %" PRIu64, crash_at);

@@ -18,7 +18,7 @@
 #include "kv/kv_node.h"
 #include "kv/rangefeed.h"
 #include "kv/txn.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/one_node.h"
 #include "tests/sim/store_pair.h"
 
 #define MS UINT64_C(1000000)
@@ -640,33 +640,15 @@ out:
 
 // --- cases ---------------------------------------------------------------------------------------
 
-struct watch {
-    struct world *world;
-    struct sim_node *node;
-};
-
-static bool settled(void *arg)
+static enum one_node_work work_of(void *arg)
 {
-    struct watch *watch = arg;
-    return sim_node_running(watch->node) == NULL || watch->world->run->violated ||
-           watch->world->failed || watch->world->done;
+    const struct world *world = arg;
+    return world->failed ? ONE_NODE_FAILED : world->done ? ONE_NODE_DONE : ONE_NODE_WORKS;
 }
 
-static bool is_down(void *arg)
+static void start(
+    struct world *world, struct sim_node *node, struct sim_random *random, uint32_t transactions)
 {
-    return sim_node_running(((struct watch *)arg)->node) == NULL;
-}
-
-static bool run_out(struct sim *sim, struct watch *watch)
-{
-    if (!sim_run_until(sim, settled, watch, 120 * SECOND))
-        sim_violation(watch->world->run, "the work does not end");
-    return sim_node_running(watch->node) != NULL && watch->world->done;
-}
-
-static void start(struct watch *watch, struct sim_random *random, uint32_t transactions)
-{
-    struct world *world = watch->world;
     world->incarnation++;
     world->transactions = transactions;
     world->done = world->failed = false;
@@ -676,20 +658,7 @@ static void start(struct watch *watch, struct sim_random *random, uint32_t trans
     else if (sim_random_below(random, 2) == 0)
         world->shards = (uint32_t)sim_random_between(random, 1, SHARDS_MAX);
     const struct node_options options = {.shard_count = world->shards, .fibers_per_shard = 128};
-    sim_node_start(watch->node, &options, node_init, world);
-}
-
-static void down(struct sim *sim, struct sim_random *random, struct watch *watch)
-{
-    if (sim_node_running(watch->node) == NULL) return;
-    switch (sim_random_below(random, 3)) {
-    case 0: sim_node_crash(watch->node); break;
-    case 1: sim_node_kill(watch->node); break;
-    default:
-        sim_node_stop(watch->node);
-        if (!sim_run_until(sim, is_down, watch, 60 * SECOND))
-            sim_violation(watch->world->run, "the node does not stop");
-    }
+    sim_node_start(node, &options, node_init, world);
 }
 
 SIM_SCENARIO(kv_txn, "transactions over slices, shards and crashes form one serial history")
@@ -697,7 +666,7 @@ SIM_SCENARIO(kv_txn, "transactions over slices, shards and crashes form one seri
     struct world *world = ARENA_NEW(&run->arena, struct world);
     struct sim_random random = sim_random_named(run->seed, "kv-txn/case");
     struct sim *sim = sim_run_begin(run, 0, NULL);
-    struct watch watch = {world, sim_node_add(sim, 1)};
+    struct one_node one = {run, sim_node_add(sim, 1), work_of, world};
     world->run = run;
     world->txns = ARENA_ARRAY(&run->arena, struct txn, TXNS_MAX);
     world->versions = ARENA_ARRAY(&run->arena, struct version, VERSIONS_MAX);
@@ -706,16 +675,16 @@ SIM_SCENARIO(kv_txn, "transactions over slices, shards and crashes form one seri
 
     uint64_t rounds = sim_random_between(&random, 1, 5);
     for (uint64_t round = 0; round < rounds && !run->violated; round++) {
-        sim_disk_crash_at(watch.node, sim_random_between(&random, 10, 250));
-        start(&watch, &random, 15);
-        run_out(sim, &watch);
-        down(sim, &random, &watch);
+        sim_disk_crash_at(one.node, sim_random_between(&random, 10, 250));
+        start(world, one.node, &random, 15);
+        one_node_run_out(sim, &one);
+        one_node_down(sim, &one, &random);
     }
-    sim_disk_crash_at(watch.node, 0);
+    sim_disk_crash_at(one.node, 0);
     world->last = true;
-    if (!run->violated) start(&watch, &random, 15);
-    if (!run->violated && !run_out(sim, &watch) && !run->violated)
-        sim_violation(run, "without faults storage fails: %s", sim_node_status(watch.node).message);
+    if (!run->violated) start(world, one.node, &random, 15);
+    if (!run->violated && !one_node_run_out(sim, &one) && !run->violated)
+        sim_violation(run, "without faults storage fails: %s", sim_node_status(one.node).message);
     sim_note(sim, world->txn_count);
     sim_run_end(run, sim);
 }

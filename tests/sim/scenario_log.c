@@ -12,7 +12,7 @@
 
 #include "core/hash.h"
 #include "core/log_writer.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/one_node.h"
 
 #define MS UINT64_C(1000000)
 #define SECOND (1000 * MS)
@@ -304,53 +304,17 @@ static void start(struct log_world *world, struct sim_node *node, uint32_t to_ap
     sim_node_start(node, &options, node_init, world);
 }
 
-struct watch {
-    struct log_world *world;
-    struct sim_node *node;
-};
-
-// All shards have done their work, or one cannot, or the node is down.
-static bool settled(void *arg)
+// All shards have done their work, or one cannot.
+static enum one_node_work work_of(void *arg)
 {
-    struct watch *watch = arg;
+    const struct log_world *world = arg;
     bool done = true;
-    if (sim_node_running(watch->node) == NULL || watch->world->run->violated) return true;
     for (uint32_t i = 0; i < SHARDS; i++) {
-        const struct log_model *model = &watch->world->models[i];
-        if (model->failed) return true;
+        const struct log_model *model = &world->models[i];
+        if (model->failed) return ONE_NODE_FAILED;
         done = done && model->done;
     }
-    return done;
-}
-
-static bool is_down(void *arg)
-{
-    return sim_node_running(((struct watch *)arg)->node) == NULL;
-}
-
-// Runs until the work is done; false when it was cut short by a fault.
-static bool run_out(struct sim *sim, struct watch *watch)
-{
-    if (!sim_run_until(sim, settled, watch, 120 * SECOND))
-        sim_violation(watch->world->run, "the work does not end");
-    if (sim_node_running(watch->node) == NULL) return false;
-    for (uint32_t i = 0; i < SHARDS; i++) {
-        if (!watch->world->models[i].done) return false;
-    }
-    return true;
-}
-
-static void down(struct sim *sim, struct sim_random *random, struct watch *watch)
-{
-    if (sim_node_running(watch->node) == NULL) return;
-    switch (sim_random_below(random, 3)) {
-    case 0: sim_node_crash(watch->node); break;
-    case 1: sim_node_kill(watch->node); break;
-    default:
-        sim_node_stop(watch->node);
-        if (!sim_run_until(sim, is_down, watch, 60 * SECOND))
-            sim_violation(watch->world->run, "the node does not stop");
-    }
+    return done ? ONE_NODE_DONE : ONE_NODE_WORKS;
 }
 
 // Crash at the `crash_at`th operation (0: none), recover, perhaps crashing there too, go on, check.
@@ -359,7 +323,7 @@ static uint64_t run_case(struct sim_run *run, uint64_t crash_at)
     struct log_world *world = ARENA_NEW(&run->arena, struct log_world);
     struct sim_random random = sim_random_named(hash_combine(run->seed, crash_at), "log/case");
     struct sim *sim = sim_run_begin(run, 0, NULL);
-    struct watch watch = {world, sim_node_add(sim, 1)};
+    struct one_node one = {run, sim_node_add(sim, 1), work_of, world};
     world->run = run;
     for (uint32_t i = 0; i < SHARDS; i++) {
         world->models[i].world = world;
@@ -368,38 +332,38 @@ static uint64_t run_case(struct sim_run *run, uint64_t crash_at)
     }
     bool full = crash_at == 0 && sim_random_below(&random, 4) == 0;
     if (crash_at == 0 && sim_random_below(&random, 3) == 0)
-        sim_disk_fail_at(watch.node, sim_random_between(&random, 1, 120), EIO);
-    if (full) sim_disk_quota_set(watch.node, sim_random_between(&random, 4, 9) * SEGMENT_BYTES);
-    sim_disk_crash_at(watch.node, crash_at);
-    start(world, watch.node, APPENDS_BEFORE);
+        sim_disk_fail_at(one.node, sim_random_between(&random, 1, 120), EIO);
+    if (full) sim_disk_quota_set(one.node, sim_random_between(&random, 4, 9) * SEGMENT_BYTES);
+    sim_disk_crash_at(one.node, crash_at);
+    start(world, one.node, APPENDS_BEFORE);
     if (full) {
-        sim_run_until(sim, settled, &watch, 2 * SECOND);
-        sim_disk_quota_set(watch.node, 0);
+        sim_run_until(sim, one_node_settled, &one, 2 * SECOND);
+        sim_disk_quota_set(one.node, 0);
     }
-    run_out(sim, &watch);
-    uint64_t ops = sim_disk_ops(watch.node);
+    one_node_run_out(sim, &one);
+    uint64_t ops = sim_disk_ops(one.node);
 
     // Recovery may crash, too, again and again; at last it is let through.
     for (uint64_t crashes = sim_random_below(&random, 4); crashes > 0 && !run->violated;
          crashes--) {
-        down(sim, &random, &watch);
+        one_node_down(sim, &one, &random);
         bool kill = sim_random_below(&random, 2) == 0;
-        sim_disk_crash_at(watch.node, kill ? 0 : sim_random_between(&random, 1, 40));
-        start(world, watch.node, APPENDS_AFTER);
+        sim_disk_crash_at(one.node, kill ? 0 : sim_random_between(&random, 1, 40));
+        start(world, one.node, APPENDS_AFTER);
         if (!kill) {
-            run_out(sim, &watch);
+            one_node_run_out(sim, &one);
             continue;
         }
         // Only the program dies: a write under way is then read back from the system's cache, and
         // what was read and built upon must not go with the next power cut.
-        sim_run_until(sim, settled, &watch, sim_random_below(&random, 40 * MS));
-        if (sim_node_running(watch.node) != NULL) sim_node_kill(watch.node);
+        sim_run_until(sim, one_node_settled, &one, sim_random_below(&random, 40 * MS));
+        if (sim_node_running(one.node) != NULL) sim_node_kill(one.node);
     }
     for (uint32_t round = 0; round < 2 && !run->violated; round++) {
-        down(sim, &random, &watch);
-        sim_disk_crash_at(watch.node, 0);
-        start(world, watch.node, round == 0 ? APPENDS_AFTER : 0);
-        if (!run_out(sim, &watch) && !run->violated)
+        one_node_down(sim, &one, &random);
+        sim_disk_crash_at(one.node, 0);
+        start(world, one.node, round == 0 ? APPENDS_AFTER : 0);
+        if (!one_node_run_out(sim, &one) && !run->violated)
             sim_violation(run, "without faults the log fails");
     }
     if (run->violated) sim_violation(run, "crash at %" PRIu64, crash_at);
