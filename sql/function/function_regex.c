@@ -92,10 +92,9 @@ static struct status matches(struct function_call *call, const struct datum *arg
 {
     struct status st = STATUS_OK;
     struct regex *regex;
-    const struct regex_span *spans;
     bool found;
     TRY(regex_compile(call, text_of(args[1]), options, &regex));
-    TRY(regex_search(regex, text_of(args[0]), 0, &found, &spans));
+    TRY(regex_search(regex, text_of(args[0]), 0, REGEX_WHETHER, &found, NULL));
     *result = datum_bool(found != negate);
 out:
     return st;
@@ -142,7 +141,7 @@ BODY(regexp_substring)
     bool found;
     struct bytes text = text_of(args[0]);
     TRY(regex_compile(call, text_of(args[1]), (struct regex_options){0}, &regex));
-    TRY(regex_search(regex, text, 0, &found, &spans));
+    TRY(regex_search(regex, text, 0, REGEX_GROUPS, &found, &spans));
     // The first group when there is one, else the whole.
     *result = !found ? DATUM_NULL
                      : span_datum(text, spans[regex_group_count(regex) > 0 ? 1 : 0]);
@@ -192,7 +191,7 @@ BODY(regexp_match)
                 "regexp_match() does not support the \"global\" option"),
             "Use the regexp_matches function instead.");
     TRY(regex_compile(call, text_of(args[1]), options, &regex));
-    TRY(regex_search(regex, text_of(args[0]), 0, &found, &spans));
+    TRY(regex_search(regex, text_of(args[0]), 0, REGEX_GROUPS, &found, &spans));
     *result = DATUM_NULL;
     if (found) TRY(match_array(call, regex, text_of(args[0]), spans, result));
 out:
@@ -253,7 +252,7 @@ static struct status replace(
     int64_t count = 0;
     while (from <= text.size) {
         bool found;
-        TRY(regex_search(regex, text, from, &found, &spans));
+        TRY(regex_search(regex, text, from, REGEX_GROUPS, &found, &spans));
         if (!found) break;
         count++;
         from = after_match(text, spans[0]);
@@ -341,7 +340,7 @@ BODY(regexp_count)
     TRY(regex_compile(call, text_of(args[1]), options, &regex));
     for (size_t from = utf8_prefix_bytes(text, (size_t)start - 1); from <= text.size;
          from = after_match(text, spans[0])) {
-        TRY(regex_search(regex, text, from, &found, &spans));
+        TRY(regex_search(regex, text, from, REGEX_WHOLE, &found, &spans));
         if (!found) break;
         count++;
     }
@@ -368,7 +367,7 @@ static struct status split_next(struct splitting *work, struct bytes *piece, boo
     *done = work->ended;
     if (work->ended) return st;
     while (work->from <= work->text.size) {
-        TRY(regex_search(work->regex, work->text, work->from, &found, &spans));
+        TRY(regex_search(work->regex, work->text, work->from, REGEX_WHOLE, &found, &spans));
         if (!found) break;
         struct regex_span span = spans[0];
         work->from = after_match(work->text, span);
@@ -474,7 +473,7 @@ static struct status matches_next(
     bool found = false;
     *done = true;
     if (work->from > work->text.size) return st;
-    TRY(regex_search(work->regex, work->text, work->from, &found, &spans));
+    TRY(regex_search(work->regex, work->text, work->from, REGEX_GROUPS, &found, &spans));
     if (!found) return st;
     *done = false;
     work->from = work->global ? after_match(work->text, spans[0]) : work->text.size + 1;
@@ -510,7 +509,7 @@ static struct status nth_match(struct function_call *call, const struct datum *a
     *found = false;
     for (size_t from = utf8_prefix_bytes(text, (size_t)start - 1); from <= text.size;
          from = after_match(text, (*spans)[0])) {
-        TRY(regex_search(regex, text, from, found, spans));
+        TRY(regex_search(regex, text, from, REGEX_GROUPS, found, spans));
         if (!*found || --wanted == 0) return st;
     }
     *found = false;

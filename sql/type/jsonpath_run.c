@@ -135,27 +135,22 @@ static struct status like_regex(
     struct status st = STATUS_OK;
     struct json view = json_open(item);
     struct function_call inner = *run->call;
-    struct regex_options options = {.ignore_case = strchr(node->flags, 'i') != NULL};
+    // Without "s" a dot does not match the end of a line; with "m" ^ and $ match at each line.
+    struct regex_options options = {.ignore_case = strchr(node->flags, 'i') != NULL,
+        .literal = strchr(node->flags, 'q') != NULL};
     struct regex *regex;
-    const struct regex_span *spans;
-    struct bytes pattern = node->text;
-    struct buffer out;
     bool found;
     *truth = UNKNOWN_;
     if (view.kind != JSON_STRING) return st;
-    buffer_init(&out, run->arena);
-    // Without "s" a dot does not match the end of a line; with "m" ^ and $ match at each line.
-    bool dot_all = strchr(node->flags, 's') != NULL, lines = strchr(node->flags, 'm') != NULL;
-    if (strchr(node->flags, 'q') != NULL)
-        buffer_append_string(&out, "***=");
-    else if (!dot_all || lines)
-        buffer_append_string(&out, !lines ? "(?-s)" : dot_all ? "(?m)" : "(?m-s)");
-    buffer_append_bytes(&out, pattern);
+    if (!options.literal) {
+        options.no_newline = strchr(node->flags, 's') == NULL;
+        options.lines = strchr(node->flags, 'm') != NULL;
+    }
     inner.state = node->state;
-    st = regex_compile(&inner, buffer_bytes(&out), options, &regex);
+    st = regex_compile(&inner, node->text, options, &regex);
     node->state = inner.state;
     TRY(st);
-    TRY(regex_search(regex, view.scalar, 0, &found, &spans));
+    TRY(regex_search(regex, view.scalar, 0, REGEX_WHETHER, &found, NULL));
     *truth = truth_of(found);
 
 out:
