@@ -121,6 +121,9 @@ struct range { // A table reference that columns can be qualified with.
     bool aliased;         // Its columns, or the first of them, have other names here.
     bool scalar; // A function of one value: as a whole row it is that value.
     type_oid row_type; // Of a function's rows when they are values of a composite type; else 0.
+    struct rel *source;  // What gives its rows, where it is one item of FROM; else NULL.
+    bool outer;          // An outer join may put NULLs in the place of its rows.
+    var_id found;        // Not NULL where an outer join found a row, for what has no key: VAR_NONE until somebody asks.
     bool itself; // Of a recursive query's recursive term: that query.
     bool using_alias; // JOIN ... USING (...) AS: its columns are other ranges', or of those of a full join computed.
     bool target;  // What INSERT, UPDATE or DELETE writes: as it is before or, in RETURNING, after.
@@ -444,11 +447,11 @@ struct expr **bind_note_field_star(struct binder *binder, const struct target_li
 struct expr **bind_note_star(struct binder *binder, struct scope *scope, const struct target_list *list,
     const struct expr *expr, const struct range_column *columns, uint32_t count);
 // A column of it that is never NULL in a row that is there; NULL when none is known.
-struct scalar *bind_present_column(struct binder *binder, const struct range *range);
+struct scalar *bind_present_column(struct binder *binder, struct range *range);
 // The scalar, NULL where `present` is: the row is one that an outer join did not find.
 struct scalar *bind_if_present(struct binder *binder, struct scalar *present, struct scalar *scalar);
 struct scalar *bind_whole_row(struct binder *binder, const struct scope *scope,
-    const struct range *range, uint32_t position);
+    struct range *range, uint32_t position);
 CHECKED struct status bind_field(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
 CHECKED struct status bind_field_star(struct binder *binder, struct scope *scope,
@@ -463,7 +466,7 @@ struct scalar *bind_field_named(
 CHECKED struct status bind_field_as_call(struct binder *binder, struct scope *scope, const struct expr *expr,
     struct expr *row, const char *name, struct scalar *value, struct scalar **out);
 CHECKED struct status bind_column_as_call(struct binder *binder, struct scope *scope, const struct expr *expr,
-    const struct range *range, struct scalar **out);
+    struct range *range, struct scalar **out);
 CHECKED struct status bind_call_as_field(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar *value, struct scalar **out);
 

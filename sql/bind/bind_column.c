@@ -83,7 +83,7 @@ static struct status qualified_range(struct binder *binder, const struct scope *
 
 // tableoid of what is stored or of the catalog; xmax of what is stored: no row that is read has been replaced or
 // locked as far as its reader is told, only what ON CONFLICT has replaced in this statement says so. *out NULL: it is none of these.
-static struct status system_column(struct binder *binder, const struct scope *scope, const struct range *range,
+static struct status system_column(struct binder *binder, const struct scope *scope, struct range *range,
     const struct expr *expr, struct scalar **out)
 {
     const char *name = expr->column.names[expr->column.count - 1];
@@ -231,9 +231,9 @@ struct status bind_column(
             if (column != NULL) bind_note_column(binder, scope, s, NULL, expr, column);
         }
         if (column == NULL) {
-            const struct range *ranges = scope->names.ranges;
+            struct range *ranges = scope->names.ranges;
             *out = NULL;
-            for (const struct range *range = ranges; range != NULL; range = range->next) {
+            for (struct range *range = ranges; range != NULL; range = range->next) {
                 struct scalar *other = *out;
                 TRY(system_column(binder, scope, range, expr, out));
                 if (*out != NULL && other != NULL) return is_ambiguous(binder, expr, name);
@@ -241,7 +241,7 @@ struct status bind_column(
             }
             if (*out != NULL) return st;
             for (const struct scope *s = scope; s != NULL; s = s->parent) {
-                const struct range *row = bind_find_range(s, NULL, name);
+                struct range *row = bind_find_range(s, NULL, name);
                 if (row == NULL) continue;
                 bind_note_row(binder, row, expr);
                 *out = bind_whole_row(binder, s, row, expr->position);

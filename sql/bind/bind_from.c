@@ -52,6 +52,7 @@ static struct range *new_range(struct binder *binder, const char *name, uint32_t
     struct range *range = ARENA_NEW(binder->arena, struct range);
     range->name = name;
     range->base = VAR_NONE;
+    range->found = VAR_NONE;
     range->columns = ARENA_ARRAY(binder->arena, struct range_column, column_count);
     range->column_count = column_count;
     return range;
@@ -784,6 +785,11 @@ static struct status add_using_alias(struct binder *binder, const struct from_it
     return bind_check_alias(binder, names, range, item->position);
 }
 
+static void make_outer(struct range *ranges)
+{
+    for (struct range *range = ranges; range != NULL; range = range->next) range->outer = true;
+}
+
 static struct status bind_join(struct binder *binder, struct scope *scope,
     const struct from_item *item, struct from_names *names, struct rel **rel)
 {
@@ -825,6 +831,8 @@ static struct status bind_join(struct binder *binder, struct scope *scope,
 
     struct from_names all = {0};
     join_columns(binder, &all, &merge, &left, &right);
+    if (item->join.kind == JOIN_LEFT || item->join.kind == JOIN_FULL) make_outer(right.ranges);
+    if (item->join.kind == JOIN_RIGHT || item->join.kind == JOIN_FULL) make_outer(left.ranges);
     struct from_names ranges = {.ranges = left.ranges};
     struct from_names right_ranges = {.ranges = right.ranges};
     TRY(merge_names(binder, &ranges, &right_ranges, item->position));
@@ -880,6 +888,8 @@ static struct status bind_from_item(struct binder *binder, struct scope *scope,
     const struct from_item *item, struct from_names *names, struct rel **rel)
 {
     struct status st = bind_item_kind(binder, scope, item, names, rel);
+    // A row of (a JOIN b) AS j is made where it is wanted: it is never missing.
+    if (!failed(st) && item->kind != FROM_JOIN && names->ranges != NULL) names->ranges->source = *rel;
     if (!failed(st) && binder->notes != NULL && names->ranges != NULL)
         hashmap_put_u64(&binder->notes->ranges, bind_note_key(item), names->ranges);
     return st;

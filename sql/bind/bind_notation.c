@@ -57,7 +57,7 @@ out:
 }
 
 struct status bind_column_as_call(struct binder *binder, struct scope *scope, const struct expr *expr,
-    const struct range *range, struct scalar **out)
+    struct range *range, struct scalar **out)
 {
     struct expr table = *expr;
     table.column.count--;

@@ -138,10 +138,28 @@ struct scalar *bind_if_present(struct binder *binder, struct scalar *present, st
     return either;
 }
 
-struct scalar *bind_present_column(struct binder *binder, const struct range *range)
+// A constant beside the rows that an outer join may find or not. It goes where they are made, below all joins.
+static struct scalar *found_column(struct binder *binder, struct range *range)
+{
+    if (!range->outer || range->source == NULL) return NULL;
+    if (range->found == VAR_NONE) {
+        struct rel *rows = ARENA_NEW(binder->arena, struct rel);
+        struct rel *project = range->source;
+        struct scalar *found = scalar_bool(binder->arena, true);
+        *rows = *project;
+        if (range->rel == project) range->rel = rows;
+        *project = *rel_new(binder->arena, REL_PROJECT);
+        project->left = rows;
+        range->found = bind_new_var(binder, "found", range->name, found->type);
+        rel_item_add(binder->arena, &project->project, range->found, found);
+    }
+    return bind_var(binder, range->found, POSITION_NONE);
+}
+
+struct scalar *bind_present_column(struct binder *binder, struct range *range)
 {
     const struct table_desc *table = range->table;
-    if (table == NULL || table->kind != RELATION_TABLE) return NULL;
+    if (table == NULL || table->kind != RELATION_TABLE) return found_column(binder, range);
     for (uint32_t c = 0; c < table->column_count; c++)
         if (table->columns[c].id == table->indexes[0].columns[0].column_id)
             return bind_var(binder, range->base + c, POSITION_NONE);
@@ -170,7 +188,7 @@ static type_oid type_of_rows(struct binder *binder, const struct range *range, c
 }
 
 struct scalar *bind_whole_row(
-    struct binder *binder, const struct scope *scope, const struct range *range, uint32_t position)
+    struct binder *binder, const struct scope *scope, struct range *range, uint32_t position)
 {
     if (range->scalar) return range->columns[0].scalar;
     struct scalar *row = scalar_with_args(

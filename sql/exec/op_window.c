@@ -182,25 +182,37 @@ static struct status window_open(struct task *task, struct op *op)
     return STATUS_OK;
 }
 
-static bool is_negative(const struct node_frame *frame, struct datum offset)
+static struct status offset_not_null(struct window_op *w, uint32_t output, const char *which)
 {
-    return frame->mode == FRAME_RANGE ? offset.boolean : offset.integer < 0;
+    if (output == UINT32_MAX || !w->offset_values[output].null) return STATUS_OK;
+    return status_format(
+        w->op.run->arena, E_NULL_VALUE_NOT_ALLOWED, "frame %s offset must not be null", which);
 }
 
-static struct status check_offset(struct window_op *w, const struct node_frame *frame,
-    uint32_t output, const char *which)
+// Those of RANGE are looked at where a row's key is compared with another: range_bound().
+static struct status offset_not_negative(
+    struct window_op *w, const struct node_frame *frame, uint32_t output, const char *which)
 {
-    if (output == UINT32_MAX) return STATUS_OK;
-    struct datum offset = w->offset_values[output];
-    if (offset.null)
-        return status_format(w->op.run->arena, E_NULL_VALUE_NOT_ALLOWED,
-            "frame %s offset must not be null", which);
-    if (!is_negative(frame, offset)) return STATUS_OK;
-    if (frame->mode == FRAME_RANGE)
-        return status_make(E_INVALID_PRECEDING_OR_FOLLOWING,
-            "invalid preceding or following size in window function");
+    if (output == UINT32_MAX || frame->mode == FRAME_RANGE || w->offset_values[output].integer >= 0)
+        return STATUS_OK;
     return status_format(w->op.run->arena, E_INVALID_PRECEDING_OR_FOLLOWING,
         "frame %s offset must not be negative", which);
+}
+
+static struct status check_offsets(struct window_op *w)
+{
+    struct status st = STATUS_OK;
+    const struct node_window *node = &w->op.node->window;
+    for (uint32_t i = 0; i < node->call_count; i++) {
+        const struct node_frame *frame = &node->calls[i].frame;
+        TRY(offset_not_null(w, frame->start_offset, "starting"));
+        TRY(offset_not_negative(w, frame, frame->start_offset, "starting"));
+        TRY(offset_not_null(w, frame->end_offset, "ending"));
+        TRY(offset_not_negative(w, frame, frame->end_offset, "ending"));
+    }
+
+out:
+    return st;
 }
 
 static struct status window_rewind(struct task *task, struct op *op)
@@ -221,11 +233,7 @@ static struct status window_rewind(struct task *task, struct op *op)
         TRY(expr_run(task, w->offsets, &one, &w->scratch));
         for (uint32_t i = 0; i < expr_output_count(node->offsets); i++)
             w->offset_values[i] = expr_column(w->offsets, i)[0];
-    }
-    for (uint32_t i = 0; i < node->call_count && w->offsets != NULL; i++) {
-        const struct node_frame *frame = &node->calls[i].frame;
-        TRY(check_offset(w, frame, frame->start_offset, "starting"));
-        TRY(check_offset(w, frame, frame->end_offset, "ending"));
+        TRY(check_offsets(w));
     }
     TRY(op_rewind(task, op->left));
 
@@ -475,8 +483,12 @@ static struct status range_bound(
     type_oid type = end ? frame->end_type : frame->start_type;
     struct datum *row, *other;
     TRY(row_at(task, w, READ_ROW, i, &row));
+    const bool negative = w->offset_values[end ? frame->end_offset : frame->start_offset].boolean;
     for (; at < w->count; at++) {
         TRY(row_at(task, w, end ? READ_END : READ_START, at, &other));
+        if (negative && !row[value].null && !other[key].null)
+            return status_make(E_INVALID_PRECEDING_OR_FOLLOWING,
+                "invalid preceding or following size in window function");
         if (!is_before(order, type, other[key], row[value], end)) break;
     }
     *bound = at;

@@ -50,6 +50,7 @@ static struct status run(struct function_call *call, const struct datum *args, b
     struct status st;
     const struct jsonpath *path;
     struct bytes vars = {0};
+    if (call->arg_count == 2 && !silent) vars = bytes_of_string(""); // Not so of the operators: variables are null there.
     *suppressed = false;
     if (call->arg_count > 2) {
         vars = datum_as_bytes(args[2]);

@@ -205,6 +205,14 @@ static size_t after_match(struct bytes text, struct regex_span span)
     return span.end < text.size ? span.end + utf8_step(text, span.end) : text.size + 1;
 }
 
+// Where the start-th character is, from 1; behind the end there is nothing to search, not even an end.
+static size_t start_at(struct bytes text, int64_t start)
+{
+    size_t before = (size_t)start - 1;
+    size_t at = utf8_prefix_bytes(text, before);
+    return at < text.size || before <= utf8_length(text) ? at : text.size + 1;
+}
+
 // \1 to \9 are groups, \& the whole match, \\ a backslash.
 static void append_replacement(struct buffer *out, struct bytes replacement, struct bytes text,
     const struct regex_span *spans, uint32_t groups)
@@ -248,7 +256,7 @@ static struct status replace(
     struct bytes text = work->text;
     TRY(regex_compile(call, work->pattern, work->options, &regex));
     buffer_init(&out, call->arena);
-    size_t copied = 0, from = utf8_prefix_bytes(text, (size_t)(work->start - 1));
+    size_t copied = 0, from = start_at(text, work->start);
     int64_t count = 0;
     while (from <= text.size) {
         bool found;
@@ -338,7 +346,7 @@ BODY(regexp_count)
     TRY(positive(call->arena, "start", start, 1));
     TRY(options_of(call, args, 3, &options));
     TRY(regex_compile(call, text_of(args[1]), options, &regex));
-    for (size_t from = utf8_prefix_bytes(text, (size_t)start - 1); from <= text.size;
+    for (size_t from = start_at(text, start); from <= text.size;
          from = after_match(text, spans[0])) {
         TRY(regex_search(regex, text, from, REGEX_WHOLE, &found, &spans));
         if (!found) break;
@@ -507,7 +515,7 @@ static struct status nth_match(struct function_call *call, const struct datum *a
     TRY(regex_compile(call, text_of(args[1]), options, &regex));
     *groups = regex_group_count(regex);
     *found = false;
-    for (size_t from = utf8_prefix_bytes(text, (size_t)start - 1); from <= text.size;
+    for (size_t from = start_at(text, start); from <= text.size;
          from = after_match(text, (*spans)[0])) {
         TRY(regex_search(regex, text, from, REGEX_GROUPS, found, spans));
         if (!*found || --wanted == 0) return st;

@@ -86,29 +86,73 @@ static void assign_zone(struct session *session, const char *value)
     session->types.zone = time_zone_find(bytes_of_string(value));
 }
 
+static bool begins_with(const char *word, const char *with)
+{
+    return strncasecmp(word, with, strlen(with)) == 0;
+}
+
+// Each of the two may be said once, but in the same way.
+struct date_style_words {
+    enum date_style style;
+    enum date_order order;
+    bool has_style, has_order, conflict;
+};
+static void take_style(struct date_style_words *words, enum date_style style)
+{
+    words->conflict |= words->has_style && words->style != style;
+    words->style = style;
+    words->has_style = true;
+}
+static void take_order(struct date_style_words *words, enum date_order order)
+{
+    words->conflict |= words->has_order && words->order != order;
+    words->order = order;
+    words->has_order = true;
+}
+
+static bool take_date_style_word(struct date_style_words *words, const char *word)
+{
+    if (strcasecmp(word, "iso") == 0) {
+        take_style(words, DATE_STYLE_ISO);
+    } else if (strcasecmp(word, "sql") == 0) {
+        take_style(words, DATE_STYLE_SQL);
+    } else if (begins_with(word, "postgres")) {
+        take_style(words, DATE_STYLE_POSTGRES);
+    } else if (strcasecmp(word, "german") == 0) {
+        take_style(words, DATE_STYLE_GERMAN);
+        if (!words->has_order) words->order = DATE_ORDER_DMY;
+    } else if (strcasecmp(word, "ymd") == 0) {
+        take_order(words, DATE_ORDER_YMD);
+    } else if (strcasecmp(word, "dmy") == 0 || begins_with(word, "euro")) {
+        take_order(words, DATE_ORDER_DMY);
+    } else if (strcasecmp(word, "mdy") == 0 || strcasecmp(word, "us") == 0 || begins_with(word, "noneuro")) {
+        take_order(words, DATE_ORDER_MDY);
+    } else if (strcasecmp(word, "default") == 0) { // What has not been said.
+        if (!words->has_style) words->style = DATE_STYLE_ISO;
+        if (!words->has_order) words->order = DATE_ORDER_MDY;
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static struct status check_date_style(
     struct session *session, struct arena *arena, const char *value, const char **canonical)
 {
     static const char *const styles[] = {"ISO", "Postgres", "SQL", "German"};
     static const char *const orders[] = {"MDY", "DMY", "YMD"};
-    enum date_style style = session->types.date_style;
-    enum date_order order = session->types.date_order;
-    char *copy = arena_strdup(arena, value);
-    for (char *save = NULL, *word = strtok_r(copy, ", ", &save); word != NULL;
-         word = strtok_r(NULL, ", ", &save)) {
-        bool known = false;
-        for (unsigned i = 0; i < 4; i++)
-            if (strcasecmp(word, styles[i]) == 0) style = (enum date_style)i, known = true;
-        for (unsigned i = 0; i < 3; i++)
-            if (strcasecmp(word, orders[i]) == 0) order = (enum date_order)i, known = true;
-        if (strcasecmp(word, "us") == 0 || strcasecmp(word, "noneuro") == 0 ||
-            strcasecmp(word, "noneuropean") == 0)
-            order = DATE_ORDER_MDY, known = true;
-        if (strcasecmp(word, "euro") == 0 || strcasecmp(word, "european") == 0)
-            order = DATE_ORDER_DMY, known = true;
-        if (!known) return invalid_value(arena, "DateStyle", value);
+    struct date_style_words words = {
+        .style = session->types.date_style, .order = session->types.date_order};
+    char *rest = arena_strdup(arena, value);
+    if (rest[strspn(rest, " \t\n")] == 0) rest = NULL; // Nothing is said.
+    for (char *word = strsep(&rest, ","); word != NULL; word = strsep(&rest, ",")) {
+        while (isspace((unsigned char)*word)) word++;
+        size_t size = strlen(word);
+        while (size > 0 && isspace((unsigned char)word[size - 1])) word[--size] = 0;
+        if (!take_date_style_word(&words, word)) return invalid_value(arena, "DateStyle", value);
     }
-    *canonical = arena_printf(arena, "%s, %s", styles[style], orders[order]);
+    if (words.conflict) return invalid_value(arena, "DateStyle", value);
+    *canonical = arena_printf(arena, "%s, %s", styles[words.style], orders[words.order]);
     return STATUS_OK;
 }
 static void assign_date_style(struct session *session, const char *value)

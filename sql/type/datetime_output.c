@@ -91,7 +91,7 @@ static void append_offset(struct buffer *out, int32_t offset)
 static void append_zone(struct buffer *out, const struct time_zone_moment *moment)
 {
     buffer_append_u8(out, ' ');
-    if (moment->abbreviation[0] != 0)
+    if (moment->abbreviation != NULL) // A zone may have one without letters.
         buffer_append_string(out, moment->abbreviation);
     else
         append_offset(out, moment->offset_seconds);

@@ -282,6 +282,7 @@ static enum outcome parse_units(struct bytes text, int32_t range, struct sum *to
         }
         uint32_t adds;
         if (fields[i].kind == FIELD_TIME || (fields[i].kind == FIELD_ZONE && has_colon)) {
+            to->us = 0; // As in PostgreSQL it takes the place of what the fractions behind it came to.
             outcome = add_time(to, field, range);
             adds = 1u << UNIT_HOUR | 1u << UNIT_MINUTE | 1u << UNIT_SECOND;
             unit = UNIT_DAY; // What stands before a time without a unit.

@@ -18,6 +18,8 @@ bool jsonpath_is_predicate(enum jsonpath_kind kind)
     return kind >= PATH_EQUAL;
 }
 
+#define E_UNTRANSLATABLE_CHARACTER SQLSTATE('2', '2', 'P', '0', '5')
+
 // --- reading -----------------------------------------------------------------------------------------------
 
 struct parser {
@@ -40,6 +42,18 @@ static struct jsonpath_node *fail(struct parser *parser)
     }
     parser->at = parser->text.size;
     return NULL;
+}
+
+// An escape that stands for no character.
+static bool refuse_escape(struct parser *parser, bool zero, const char *detail)
+{
+    if (!failed(parser->status))
+        parser->status = status_detail(parser->arena,
+            zero ? status_make(E_UNTRANSLATABLE_CHARACTER, "unsupported Unicode escape sequence")
+                 : status_make(E_INVALID_TEXT_REPRESENTATION, "invalid input syntax for type jsonpath"),
+            "%s", detail);
+    parser->at = parser->text.size;
+    return false;
 }
 
 static uint8_t peek_at(const struct parser *parser, size_t offset)
@@ -118,6 +132,7 @@ static bool take_hex(struct parser *parser, uint32_t least, uint32_t most, uint3
 // After the backslash.
 static bool take_escape(struct parser *parser, struct buffer *out)
 {
+    static const char needs_high[] = "Unicode low surrogate must follow a high surrogate.";
     uint8_t c = peek_at(parser, 0);
     uint32_t code, low;
     parser->at++;
@@ -142,14 +157,20 @@ static bool take_escape(struct parser *parser, struct buffer *out)
         if (code >= 0xd800 && code < 0xdc00 && peek_at(parser, 0) == '\\' &&
             peek_at(parser, 1) == 'u') {
             parser->at += 2;
-            if (!take_hex(parser, 4, 4, &low) || low < 0xdc00 || low > 0xdfff) return false;
+            if (!take_hex(parser, 4, 4, &low)) return false;
+            if (low >= 0xd800 && low < 0xdc00)
+                return refuse_escape(parser, false, "Unicode high surrogate must not follow a high surrogate.");
+            if (low < 0xdc00 || low > 0xdfff) return refuse_escape(parser, false, needs_high);
             code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+        } else if (code >= 0xd800 && code <= 0xdfff) {
+            return refuse_escape(parser, false, needs_high);
         }
         break;
     case 0: return false;
     default: buffer_append_u8(out, c); return true;
     }
-    if (code == 0 || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return false;
+    if (code == 0) return refuse_escape(parser, true, "\\u0000 cannot be converted to text.");
+    if (code > 0x10ffff) return false;
     utf8_append(out, code);
     return true;
 }
@@ -373,8 +394,10 @@ static struct jsonpath_node *parse_primary(struct parser *parser)
         json_append_bool(&out, false);
     else if (take_word(parser, "null"))
         json_append_null(&out);
-    else
+    else {
+        if (c == '\\') (void)take_name(parser); // What is wrong in it is told first.
         return fail(parser);
+    }
     made->text = buffer_bytes(&out);
     return made;
 }

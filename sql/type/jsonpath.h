@@ -54,7 +54,8 @@ struct jsonpath_items {
     struct bytes *items; // jsonb values.
     uint32_t count, capacity;
 };
-// What the path gives for `root`. `vars` may be without data. `any`: only whether there is an item is asked, which the first
+// What the path gives for `root`. Without `vars` all variables are null, in empty ones there is
+// none. `any`: only whether there is an item is asked, which the first
 // one of a lax path settles; signs before what is no number then give none.
 CHECKED struct status jsonpath_run(struct function_call *call, const struct jsonpath *path,
     struct bytes root, struct bytes vars, bool any, struct jsonpath_items *items);

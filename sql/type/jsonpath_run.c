@@ -616,7 +616,13 @@ static struct status variable(
     struct run *run, const struct jsonpath_node *node, struct jsonpath_items *out)
 {
     struct json vars, value;
-    if (run->vars.data != NULL) {
+    if (run->vars.data == NULL) {
+        struct buffer null;
+        buffer_init(&null, run->arena);
+        json_append_null(&null);
+        return add(run, out, buffer_bytes(&null));
+    }
+    if (run->vars.size > 0) {
         vars = json_open(run->vars);
         if (json_find(&vars, node->text, &value)) return add(run, out, value.raw);
     }

@@ -91,6 +91,8 @@ static bool parse_hours(struct bytes text, int32_t *seconds)
     return true;
 }
 
+static const struct time_zone *unnamed(const struct time_zone *fixed_zone);
+
 const struct time_zone *time_zone_find(struct bytes name)
 {
     int32_t seconds;
@@ -112,7 +114,8 @@ const struct time_zone *time_zone_find(struct bytes name)
         rest = bytes_skip(rest, letters);
     }
     if (rest.size == 0 || !parse_offset(rest, &seconds)) return NULL;
-    return time_zone_fixed(-seconds);
+    const struct time_zone *fixed_zone = time_zone_fixed(-seconds);
+    return fixed_zone != NULL && rest.data == name.data ? unnamed(fixed_zone) : fixed_zone;
 }
 
 const char *time_zone_name(const struct time_zone *zone)
@@ -129,6 +132,9 @@ const struct time_zone *time_zone_at(uint32_t index)
 
 static struct time_zone fixed[2 * FIXED_MINUTES_MAX + 1];
 static struct zone_period fixed_periods[2 * FIXED_MINUTES_MAX + 1];
+// The same of rules that name no abbreviation: "-05:30".
+static struct time_zone unnamed_fixed[2 * FIXED_MINUTES_MAX + 1];
+static struct zone_period unnamed_periods[2 * FIXED_MINUTES_MAX + 1];
 
 // Runs before main: the table is complete when the first shard looks.
 __attribute__((constructor)) static void fill_fixed(void)
@@ -150,7 +156,15 @@ __attribute__((constructor)) static void fill_fixed(void)
         fixed_periods[i].offset_seconds = minutes * 60;
         fixed[i].period_count = 1;
         fixed[i].periods = &fixed_periods[i];
+        unnamed_fixed[i] = fixed[i];
+        unnamed_periods[i].offset_seconds = minutes * 60;
+        unnamed_fixed[i].periods = &unnamed_periods[i];
     }
+}
+
+static const struct time_zone *unnamed(const struct time_zone *fixed_zone)
+{
+    return &unnamed_fixed[fixed_zone - fixed];
 }
 
 const struct time_zone *time_zone_fixed(int32_t offset_seconds)
