@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/env_sim_parts.h"
+#include "core/env_sim_trace.h"
 #include "core/hash.h"
 #include "core/mark.h"
 #include "core/reactor.h"
@@ -133,9 +134,7 @@ static void note_text(struct sim *sim, const char *what, uint32_t node, uint64_t
     sim->digest = hash_combine(sim->digest, hash_bytes(bytes_of_string(what)));
     sim->digest = hash_combine(sim->digest, sim->now_ns ^ (uint64_t)node << 48);
     sim->digest = hash_combine(sim->digest, number);
-    if (sim->options.trace)
-        fprintf(stderr, "%14.6f ms  n%-2u %-16s %" PRIu64 "\n", (double)sim->now_ns / 1e6, node,
-            what, number);
+    if (__builtin_expect(sim->options.trace != 0, 0)) sim_trace_event(sim, node, what, number);
 }
 
 void sim_note(struct sim *sim, uint64_t value)

@@ -48,7 +48,7 @@ struct sim_options {
     uint64_t net_latency_min_ns, net_latency_max_ns;   // 0: 50 us, 5 ms
     uint64_t message_delay_max_ns;                     // Between shards; 0: 50 us
     bool bend;                                         // SIM_MAYBE fires (core/mark.h).
-    bool trace;                                        // One line an event on standard error.
+    uint64_t trace;                                    // Areas that are told of on standard error (core/env_sim_trace.h).
     uint64_t until_ns;                                 // The process ends there; 0: never.
     // Is told of all bytes that arrive on another machine than the one that sent them (numbers of sim_node_add), in
     // the order of their connection; up to SIM_WATCH_AGAIN bytes are those that it was told of before. May be NULL.

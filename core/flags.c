@@ -153,6 +153,8 @@ static struct status flag_take_value(
         *(bool *)flag->value = true;
         return STATUS_OK;
     }
+    if (flag->implied != NULL && (cursor->at == cursor->argc || cursor->argv[cursor->at][0] == '-'))
+        return flag_set(arena, flag, "--", flag->implied);
     if (cursor->at == cursor->argc) return refused(arena, "--%s needs a value", flag->name);
     return flag_set(arena, flag, "--", cursor->argv[cursor->at++]);
 }

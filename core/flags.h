@@ -43,6 +43,7 @@ struct flag {
     const char *const *choices; // FLAG_CHOICE: NULL-terminated.
     uint64_t min, max;          // FLAG_U64.
     uint64_t size_whole;        // FLAG_SIZE: what a share is of; 0: no shares.
+    const char *implied;        // The value when the end or another flag follows; NULL: it needs one.
     bool hidden;                // Not in the help.
     bool given;                 // Set by flags_parse: on the command line or in the environment.
 };

@@ -78,7 +78,7 @@ SIM_CASE(cluster_log_bounded, "logs on disk stay within their bound under load, 
     struct world *world = &cluster->kv.world;
     struct writing *writing = ARENA_NEW(&run->arena, struct writing);
     *writing = (struct writing){.cluster = cluster};
-    cluster_begin(cluster, run, 3, 60);
+    cluster_begin(cluster, run, 3, 60, NULL);
     marks_bend_stop();
     cluster->kv.log_bounded = true;
     world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
@@ -138,7 +138,7 @@ SIM_CASE(cluster_rests, "nodes that nobody uses do little, whatever number of ra
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct world *world = &cluster->kv.world;
     struct splitting *splitting = ARENA_NEW(&run->arena, struct splitting);
-    cluster_begin(cluster, run, 3, 60);
+    cluster_begin(cluster, run, 3, 60, NULL);
     cluster->clients.ranges_rest = true;
     marks_bend_stop();
     world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);

@@ -17,7 +17,7 @@ SIM_CASE(cluster_join_cut_short, "a node that is killed while it joins founds no
 {
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct world *world = &cluster->kv.world;
-    cluster_begin(cluster, run, 3, 60);
+    cluster_begin(cluster, run, 3, 60, NULL);
     for (uint32_t i = 0; i < 12; i++) {
         sim_disk_crash_at(world->nodes[1].machine, 3 + i);
         sim_disk_crash_at(world->nodes[2].machine, 4 + i);
@@ -65,7 +65,7 @@ SIM_CASE(cluster_log_damaged, "a node whose log is damaged in the middle is rebu
     struct world_node *node;
     char path[64];
     uint64_t size = 0;
-    cluster_begin(cluster, run, 3, 300);
+    cluster_begin(cluster, run, 3, 300, NULL);
     node = &world->nodes[1];
     world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
     world_run(world, NULL, NULL, 20 * WORLD_SECOND); // New slices have their copies, too.
@@ -90,7 +90,7 @@ SIM_CASE(cluster_clock_far, "a node whose clock is off beyond the bound stops it
 {
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct world *world = &cluster->kv.world;
-    cluster_begin(cluster, run, 3, 200);
+    cluster_begin(cluster, run, 3, 200, NULL);
     world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
     sim_clock_offset_set(world->nodes[1].machine, (int64_t)(2 * WORLD_SECOND));
     world->nodes[1].wanted = false;
@@ -104,7 +104,7 @@ SIM_CASE(cluster_disk_full, "a node whose disk is full, and one whose sync fails
 {
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct world *world = &cluster->kv.world;
-    cluster_begin(cluster, run, 3, 300);
+    cluster_begin(cluster, run, 3, 300, NULL);
     world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
     sim_disk_quota_set(world->nodes[1].machine, sim_disk_used(world->nodes[1].machine));
     world_run(world, NULL, NULL, 5 * WORLD_SECOND);
@@ -136,7 +136,7 @@ SIM_CASE(cluster_snapshot_fails_early, "a member whose snapshot fails at the beg
 {
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct world *world = &cluster->kv.world;
-    cluster_begin(cluster, run, 3, 300);
+    cluster_begin(cluster, run, 3, 300, NULL);
     world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
     world_run(world, NULL, NULL, 20 * WORLD_SECOND); // New slices have their copies, too.
     world->nodes[2].wanted = false;
@@ -265,7 +265,7 @@ SIM_CASE(cluster_snapshot_behind, "a snapshot may be older than what its receive
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct world *world = &cluster->kv.world;
     memset(&behind, 0, sizeof behind);
-    cluster_begin(cluster, run, 3, 300);
+    cluster_begin(cluster, run, 3, 300, NULL);
     marks_bend_stop();
     world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
     world_expect(world, "a follower that is held", one_is_held, cluster, 60 * WORLD_SECOND);
@@ -299,7 +299,7 @@ SIM_CASE(cluster_versions_mixed, "nodes of another protocol version are kept out
 {
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct world *world = &cluster->kv.world;
-    cluster_begin(cluster, run, 3, 400);
+    cluster_begin(cluster, run, 3, 400, NULL);
     restart_as(world, &world->nodes[2], RPC_VERSION + 1);
     world_expect(world, "two nodes serve", two_nodes_serve, cluster, 60 * WORLD_SECOND);
     uint64_t before = cluster->clients.acknowledged;
@@ -342,7 +342,7 @@ SIM_CASE(cluster_store_copied, "a store as it once was is refused, and the one t
 {
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct world *world = &cluster->kv.world;
-    cluster_begin(cluster, run, 3, 600);
+    cluster_begin(cluster, run, 3, 600, NULL);
     struct world_node *third = &world->nodes[2];
     struct sim_node *copy = sim_node_add(world->sim, WORLD_NODES_MAX + 1), *own = sim_node_add(world->sim, WORLD_NODES_MAX + 2);
     world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
@@ -379,7 +379,7 @@ SIM_CASE(cluster_staging_left, "what is staged for somebody who has left locks i
 {
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct world *world = &cluster->kv.world;
-    cluster_begin(cluster, run, 3, 4000);
+    cluster_begin(cluster, run, 3, 4000, NULL);
     marks_bend_stop();
     marks_insist("txn.stage_early");
     world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
@@ -446,7 +446,7 @@ SIM_CASE(cluster_meta_leader_disk_full, "leaders leave a full disk, also while a
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct world *world = &cluster->kv.world;
     newest_slice = full_node = 0;
-    cluster_begin(cluster, run, 3, 300);
+    cluster_begin(cluster, run, 3, 300, NULL);
     marks_bend_stop();
     world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
     // Made by placement, and not written down yet.

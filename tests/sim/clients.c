@@ -31,6 +31,7 @@ void clients_init(struct clients *clients, struct world *world, uint32_t operati
     memset(clients, 0, sizeof *clients);
     clients->world = world;
     clients->operations = operations;
+    sim_tell_option(world->run, "operations", "%u", operations);
     clients->groups = (uint32_t)sim_random_between(&random, 1, 5);
     clients->think_max_ns = sim_random_between(&random, WORLD_MS, 150 * WORLD_MS);
     clients->accounts = (uint32_t)sim_random_between(&random, 2, CLIENTS_ACCOUNTS_MAX);
@@ -488,11 +489,11 @@ static struct status operate(struct task *task, struct clients *clients, uint32_
     clients->acknowledged += op.writes && op.fate == FATE_DONE;
     clients->unknown += op.fate == FATE_UNKNOWN;
     clients->refused += op.fate == FATE_VOID && failed(st);
-    sim_tell(clients->world->run, clients->world->sim, "n%u operation %u %s %u", task->shard->node->id,
-        number, failed(st) ? "failed" : "done", clients->list_history.txn_count);
+    sim_tell(clients->world->run, clients->world->sim, SIM_AREA_WORK, task->shard->node->id, "operation %u %s %u", number,
+        failed(st) ? "failed" : "done", clients->list_history.txn_count);
     if (failed(st))
-        sim_tell(clients->world->run, clients->world->sim, "n%u operation %u: %s",
-            task->shard->node->id, number, st.message);
+        sim_tell(clients->world->run, clients->world->sim, SIM_AREA_WORK, task->shard->node->id, "operation %u: %s", number,
+            st.message);
     status_sqlstate(st, code);
     if (!is_ordinary(st))
         sim_violation(clients->world->run, "an operation failed with %s (%s)",

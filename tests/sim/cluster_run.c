@@ -72,8 +72,8 @@ static bool may_rot(struct world *world, struct world_node *node)
     return kv->several && kv_world_may_rot(kv, node);
 }
 
-void cluster_begin(
-    struct cluster_run *cluster, struct sim_run *run, uint32_t nodes, uint32_t operations)
+void cluster_begin(struct cluster_run *cluster, struct sim_run *run, uint32_t nodes, uint32_t operations,
+    struct nemesis_options *faults)
 {
     const struct kv_world_options options = {.nodes = nodes,
         .serves = node_serves,
@@ -82,14 +82,16 @@ void cluster_begin(
         .arg = cluster};
     kv_world_begin(&cluster->kv, run, &options);
     clients_init(&cluster->clients, &cluster->kv.world, operations);
+    if (faults != NULL) {
+        faults->leader = leader_node;
+        faults->may_rot = may_rot;
+        nemesis_plan(&cluster->kv.world, faults);
+    }
     world_start_all(&cluster->kv.world);
 }
 
-void cluster_suffer(struct cluster_run *cluster, struct nemesis_options *faults)
+void cluster_suffer(struct cluster_run *cluster)
 {
-    faults->leader = leader_node;
-    faults->may_rot = may_rot;
-    nemesis_plan(&cluster->kv.world, faults);
     world_run(&cluster->kv.world, all_is_done, cluster, 60 * WORLD_SECOND);
 }
 

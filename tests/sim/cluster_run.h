@@ -15,10 +15,10 @@ struct cluster_run {
     bool finishing;
 };
 
-// Starts the nodes; clients begin as soon as one serves.
-void cluster_begin(
-    struct cluster_run *cluster, struct sim_run *run, uint32_t nodes, uint32_t operations);
+// Draws the faults (NULL: nothing goes wrong) and starts the nodes; clients begin as soon as one serves.
+void cluster_begin(struct cluster_run *cluster, struct sim_run *run, uint32_t nodes, uint32_t operations,
+    struct nemesis_options *faults);
 // Until the faults are over and the clients are done.
-void cluster_suffer(struct cluster_run *cluster, struct nemesis_options *faults);
+void cluster_suffer(struct cluster_run *cluster);
 // Heals, waits, checks, stops.
 void cluster_end(struct cluster_run *cluster);

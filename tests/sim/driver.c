@@ -14,6 +14,7 @@
 #include "core/hash.h"
 #include "core/invariant.h"
 #include "core/mark.h"
+#include "tests/sim/commit.h"
 #include "tests/sim/store_pair.h"
 
 #define SEED_SECONDS_MAX 600
@@ -49,15 +50,21 @@ struct sim *sim_run_begin(struct sim_run *run, uint64_t number, const struct sim
 {
     struct sim_options used = {0};
     if (options != NULL) used = *options;
-    used.trace = run->trace_events;
+    used.trace = run->trace;
     used.until_ns = run->until_ns;
-    return sim_create(hash_combine(run->seed, number), &used);
+    struct sim *sim = sim_create(hash_combine(run->seed, number), &used);
+    if (run->trace != 0) {
+        sim_trace_options(sim);
+        sim_trace_log(sim);
+    }
+    return sim;
 }
 
 void sim_run_end(struct sim_run *run, struct sim *sim)
 {
     run->digest = hash_combine(run->digest, sim_digest(sim));
     run->virtual_ns += sim_now_ns(sim);
+    sim_trace_log(NULL);
     sim_destroy(sim);
     store_pair_end();
 }
@@ -69,12 +76,25 @@ bool sim_keep(struct sim_run *run, enum sim_decision decision, uint32_t number)
     return (driver.omitted.bits[decision][number / 8] & 1u << number % 8) == 0;
 }
 
-void sim_tell(struct sim_run *run, const struct sim *sim, const char *format, ...)
+void sim_tell(struct sim_run *run, const struct sim *sim, enum sim_area area, uint32_t node, const char *format, ...)
 {
-    if (!run->trace) return;
+    static const struct {
+        char letter;
+        const char *what;
+    } known[] = {[SIM_AREA_NODE] = {'O', "node"}, [SIM_AREA_FAULT] = {'X', "fault"}, [SIM_AREA_WORK] = {'Q', "work"}};
+    if (run->trace == 0) return;
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "%14.6f ms  ", (double)sim_now_ns(sim) / 1e6);
+    sim_vtrace(sim, area, node, known[area].letter, known[area].what, format, args);
+    va_end(args);
+}
+
+void sim_tell_option(struct sim_run *run, const char *name, const char *format, ...)
+{
+    if (run->trace == 0) return;
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "  %-10s ", name);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);
@@ -119,6 +139,18 @@ void sim_violation(struct sim_run *run, const char *format, ...)
 
 // --- one seed ------------------------------------------------------------------------------------
 
+// What a replay shows first; the parts of the run add what they draw.
+static void run_head(const struct sim_scenario *scenario, struct sim_run *run)
+{
+    fflush(stdout);
+    fprintf(stderr, "%s %s: %s\n", scenario->scripted ? "case" : "scenario", scenario->name, scenario->summary);
+    sim_tell_option(run, "seed", "%" PRIu64, run->seed);
+    sim_tell_option(run, "commit", "%s", *commit_built() == 0 ? "not known" : commit_built());
+    sim_tell_option(run, "trace", "%s", sim_areas_text(&run->arena, run->trace));
+    sim_tell_option(run, "stores", "%s", run->again || run->seed % STORE_PAIR_EVERY != 1 ? "the model" : "the model, and WiredTiger beside it");
+    if (run->until_ns != 0) sim_tell_option(run, "until", "%.9f s", (double)run->until_ns / 1e9);
+}
+
 static void run_here(
     const struct sim_scenario *scenario, uint64_t seed, bool again, struct driver_outcome *outcome)
 {
@@ -129,11 +161,11 @@ static void run_here(
     run->again = again;
     run->exhaustive = driver.exhaustive;
     run->trace = driver.trace;
-    run->trace_events = driver.trace_events;
     run->until_ns = driver.until_ns;
     arena_init(&run->arena, NULL);
     for (uint32_t i = 0; i < marks_count(); i++)
         marks_at(i)->reached = 0;
+    if (run->trace != 0) run_head(scenario, run);
     scenario->body(run);
     outcome->seed = seed;
     outcome->digest = run->digest;
@@ -167,7 +199,7 @@ struct worker {
 static bool replays(uint64_t seed)
 {
     return driver.replay_every != 0 && seed % driver.replay_every == 1 % driver.replay_every &&
-           !driver.trace;
+           driver.trace == 0;
 }
 
 static bool worker_is_full(void)
@@ -185,7 +217,7 @@ static void worker_main(const struct worker *worker, int out)
         for (uint32_t i = 0; i < runs; i++) {
             alarm(SEED_SECONDS_MAX); // A run that does not end is a violation, too.
             run_here(worker->scenario, seed, i > 0, &outcome);
-            if (outcome.violated && i == 0 && !driver.trace) runs = 2;
+            if (outcome.violated && i == 0 && driver.trace == 0) runs = 2;
             const uint8_t *at = (const uint8_t *)&outcome;
             for (size_t left = sizeof outcome; left > 0;) {
                 ssize_t written = write(out, at, left);
@@ -301,11 +333,18 @@ static double cpu_seconds(void)
     return seconds;
 }
 
+void driver_command_print(const struct sim_scenario *scenario, uint64_t seed)
+{
+    printf("sim --%s %s --seed %" PRIu64 "%s", scenario->scripted ? "case" : "scenario", scenario->name, seed,
+        driver.exhaustive ? " --exhaustive" : "");
+    if (*commit_built() != 0) printf(" --commit %s", commit_built());
+}
+
 void driver_replay_print(const struct sim_scenario *scenario, uint64_t seed)
 {
-    printf("  replay: sim --%s %s --seed %" PRIu64 "%s --trace\n",
-        scenario->scripted ? "case" : "scenario", scenario->name, seed,
-        driver.exhaustive ? " --exhaustive" : "");
+    printf("  replay: ");
+    driver_command_print(scenario, seed);
+    printf(" --trace\n");
     fflush(stdout);
 }
 
@@ -336,7 +375,7 @@ static void tally_outcome(struct tally *tally, struct worker *worker)
 {
     const struct driver_outcome *outcome = &worker->outcome;
     if (worker->runs_left == 0) {
-        worker->runs_left = replays(outcome->seed) || (outcome->violated && !driver.trace) ? 2 : 1;
+        worker->runs_left = replays(outcome->seed) || (outcome->violated && driver.trace == 0) ? 2 : 1;
         worker->first_digest = outcome->digest;
         worker->first_violated = outcome->violated;
         tally->seeds++;
@@ -384,6 +423,12 @@ static void worker_take(struct tally *tally, struct worker *worker)
     if (got >= 0) return;
     worker_end(worker, &status);
     if (worker->next > worker->last) return;
+    if (driver.until_ns != 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) { // Stopped there, as --until says.
+        tally->seeds++;
+        printf("seed %" PRIu64 " of %s stops at %.9f s\n", worker->next, tally->scenario->name, (double)driver.until_ns / 1e9);
+        worker->next++;
+        return;
+    }
     bool full = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_FULL;
     if (full && worker->runs_left == 0) return; // Another one goes on.
     outcome_died(&worker->outcome, worker->next, status);

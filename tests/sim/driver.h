@@ -19,7 +19,8 @@ struct driver_options {
     const char *record;    // Folder for what was done, a file a scenario; NULL: none.
     uint32_t jobs;
     uint64_t bad_max;
-    bool exhaustive, trace, trace_events, no_fork, verbose;
+    uint64_t trace; // Areas that are told of; 0: none.
+    bool exhaustive, no_fork, verbose;
     uint64_t until_ns;
     struct driver_omissions omitted;
 };
@@ -43,6 +44,8 @@ void driver_run_once(
 bool driver_run_scenario(const struct sim_scenario *scenario);
 // After all scenarios: marks that no seed reached.
 void driver_marks_print(void);
+// How to run a seed again, as far as all such lines say the same: "sim --scenario pcr --seed 7 --commit 3f2c...".
+void driver_command_print(const struct sim_scenario *scenario, uint64_t seed);
 // Prints how to run a seed again.
 void driver_replay_print(const struct sim_scenario *scenario, uint64_t seed);
 

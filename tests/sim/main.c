@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/mark.h"
 #include "core/text.h"
+#include "tests/sim/commit.h"
 #include "tests/sim/driver.h"
 
 // Fresh memory costs more than anything else here: keep what was used. Read by jemalloc.
@@ -16,7 +17,7 @@ extern const char *malloc_conf;
 const char *malloc_conf = "dirty_decay_ms:-1,muzzy_decay_ms:-1,narenas:1";
 
 static struct command_line {
-    const char *scenario, *script, *seeds;
+    const char *scenario, *script, *seeds, *commit, *trace;
     const char *omit[SIM_DECISIONS], *straight;
     uint64_t seed, jobs;
     int64_t until_ns;
@@ -80,11 +81,21 @@ static struct flag flags[] = {
         .kind = FLAG_BOOL,
         .value = &driver.exhaustive,
         .help = "Every crash point, not a sample."},
+    {.name = "commit",
+        .kind = FLAG_STRING,
+        .value = &line.commit,
+        .argument = "HASH",
+        .help = "Run nothing unless this program was built from that commit. One seed with it tells its options and "
+                "every event."},
     {.name = "trace",
-        .kind = FLAG_BOOL,
-        .value = &driver.trace,
-        .help = "Tell what is injected and done, and the log."},
-    {.name = "events", .kind = FLAG_BOOL, .value = &line.events, .help = "Trace every event, too."},
+        .kind = FLAG_STRING,
+        .value = &line.trace,
+        .argument = "AREA,AREA",
+        .implied = "story,log",
+        .help = "Tell the options, then what happens in these areas, and nothing else: node, fault, work (together: story); "
+                "check, task, disk, net (with the story: events); core, kv, raft, sql, tenant, repl, sim (the log's lines; "
+                "together: log); all. Without a value: story,log."},
+    {.name = "events", .kind = FLAG_BOOL, .value = &line.events, .help = "As --trace all."},
     {.name = "until",
         .kind = FLAG_DURATION,
         .value = &line.until_ns,
@@ -138,6 +149,23 @@ static bool is_chosen(const struct sim_scenario *one)
     return !one->scripted && !one->requested;
 }
 
+// What is told of the runs; NULL: it could be understood.
+static const char *trace_choose(struct arena *arena)
+{
+    struct bytes wrong;
+    if (line.commit != NULL) {
+        const char *refusal = commit_refusal(arena, commit_built(), line.commit);
+        if (refusal != NULL) return refusal;
+    }
+    if (line.trace != NULL && !sim_areas_parse(line.trace, &driver.trace, &wrong))
+        return arena_printf(arena, "no such area to trace: \"%.*s\"; there are story, events, log, all, and %s",
+            (int)wrong.size, (const char *)wrong.data, sim_areas_text(arena, SIM_AREAS_ALL));
+    if (line.events) driver.trace = SIM_AREAS_ALL;
+    if (line.trace == NULL && !line.events && line.commit != NULL && line.seed != 0 && !line.minimize)
+        driver.trace = SIM_AREAS_EVENTS;
+    return NULL;
+}
+
 static int run(void)
 {
     bool good = true, any = false;
@@ -177,12 +205,12 @@ int main(int argc, char **argv)
         if (!omissions_parse(&driver.omitted, (enum sim_decision)i, line.omit[i]))
             return usage("what to omit is a list like 2,5-9");
     }
+    const char *refusal = trace_choose(&arena);
+    if (refusal != NULL) return usage(refusal);
     marks_leave_out(line.straight);
     driver.jobs = line.jobs == 0 ? 1 : (uint32_t)(line.jobs < 16 ? line.jobs : 16);
     driver.until_ns = (uint64_t)line.until_ns;
-    driver.trace_events = line.events;
-    driver.trace = driver.trace || line.events;
-    log_severity_set(driver.trace ? LOG_DEBUG : LOG_FATAL);
+    log_severity_set((driver.trace & SIM_AREAS_LOG) != 0 ? LOG_DEBUG : LOG_FATAL);
     int code = run();
     arena_fini(&arena);
     return code;

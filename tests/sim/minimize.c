@@ -134,8 +134,8 @@ bool minimize(const struct sim_scenario *scenario, uint64_t seed)
         search.runs, left_in(&search, SIM_KIND), search.count[SIM_KIND],
         left_in(&search, SIM_FAULT), search.count[SIM_FAULT], left_in(&search, SIM_OPERATION),
         search.count[SIM_OPERATION], search.outcome.violation);
-    printf("  replay: sim --%s %s --seed %" PRIu64, scenario->scripted ? "case" : "scenario",
-        scenario->name, seed);
+    printf("  replay: ");
+    driver_command_print(scenario, seed);
     for (int decision = SIM_KIND; decision < SIM_DECISIONS; decision++)
         omissions_print(&search, (enum sim_decision)decision);
     printf(" --trace\n");

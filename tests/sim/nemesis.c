@@ -40,6 +40,23 @@ static const char *const fault_names[FAULT_KINDS] = {"crash", "kill", "stop", "p
 
 // --- the list ------------------------------------------------------------------------------------
 
+static void plan_tell(struct world *world, uint64_t allowed, uint64_t kinds, uint32_t count)
+{
+    struct buffer names;
+    if (world->run->trace == 0) return;
+    buffer_init(&names, &world->run->arena);
+    for (uint32_t kind = 0; kind < FAULT_KINDS; kind++) {
+        if ((kinds & UINT64_C(1) << kind) != 0) buffer_printf(&names, "%s%s", names.size == 0 ? "" : ", ", fault_names[kind]);
+    }
+    const char *text = arena_printf(&world->run->arena, "%u, of %u of %u kinds: %s", count,
+        (uint32_t)__builtin_popcountll(kinds), (uint32_t)__builtin_popcountll(allowed),
+        names.size == 0 ? "none" : buffer_string(&names));
+    if (sim_now_ns(world->sim) == 0)
+        sim_tell_option(world->run, "faults", "%s", text);
+    else
+        sim_tell(world->run, world->sim, SIM_AREA_FAULT, 0, "from now on %s", text);
+}
+
 void nemesis_plan(struct world *world, const struct nemesis_options *options)
 {
     struct sim_random random = sim_random_named(
@@ -65,6 +82,7 @@ void nemesis_plan(struct world *world, const struct nemesis_options *options)
                 .lasts_ns = sim_random_between(&random, MS, lasts),
                 .seed = sim_random_next(&random)};
     }
+    plan_tell(world, options->allowed, kinds, count);
     world->nemesis = nemesis;
     nemesis->next_at_ns = sim_now_ns(world->sim);
     if (nemesis->fault_count > 0) nemesis->next_at_ns += nemesis->faults[0].after_ns;
@@ -302,7 +320,7 @@ static void strike_rot(struct strike *strike)
     uint64_t offset =
         sim_random_between(&strike->random, ROT_MARGIN_BYTES, size - 2 * ROT_MARGIN_BYTES);
     if (sim_disk_rot(node->machine, path, offset)) sim_count(world->run, "logs damaged", 1);
-    sim_tell(world->run, world->sim, "n%u: %s is damaged at %" PRIu64 " of %" PRIu64, node->id, path,
+    sim_tell(world->run, world->sim, SIM_AREA_FAULT, node->id, "%s is damaged at %" PRIu64 " of %" PRIu64, path,
         offset, size);
 }
 
@@ -348,7 +366,7 @@ static void strike_fault(struct strike *strike)
     case FAULT_ALLOCATION: strike_memory(strike, kind, at); break;
     default: strike_disk(strike, kind);
     }
-    sim_tell(world->run, world->sim, "fault %u: %s of n%u (n%u) for %.3f s",
+    sim_tell(world->run, world->sim, SIM_AREA_FAULT, at + 1, "%u: %s of n%u (n%u) for %.3f s",
         strike->nemesis->next, fault_names[kind], at + 1, other + 1,
         (double)strike->fault->lasts_ns / 1e9);
     sim_count(world->run, "faults", 1);

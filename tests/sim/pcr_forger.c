@@ -234,7 +234,7 @@ static void judge(struct pcr_forger *forger, const char *who, const char *sql, s
     char code[6], right[6];
     status_sqlstate(st, code);
     status_sqlstate(status_make(expected, ""), right);
-    sim_tell(run, forger->world->sim, "%s asks for %s: %s %s", who, sql, code, failed(st) ? st.message : "ok");
+    sim_tell(run, forger->world->sim, SIM_AREA_WORK, 0, "%s asks for %s: %s %s", who, sql, code, failed(st) ? st.message : "ok");
     if (!failed(st)) sim_violation(run, "%s is answered: %s", who, sql);
     if (is_disturbed(st)) return;
     // The stream may have ended since it was looked at, but that is nobody's business who may have none.
@@ -315,8 +315,8 @@ static struct status forge_rpc(struct task *task, struct pcr_forger *forger, str
     do { // It may have to tell how far it is before there is anything to be received.
         st = rpc_stream_next(task, stream, task->arena, &news);
     } while (!failed(st));
-    sim_tell(forger->world->run, forger->world->sim, "n%u asks a node for a forged stream %u: %s", task->shard->node->id,
-        (uint32_t)kind, st.message);
+    sim_tell(forger->world->run, forger->world->sim, SIM_AREA_WORK, task->shard->node->id,
+        "asks a node for a forged stream %u: %s", (uint32_t)kind, st.message);
     if (status_is(st, K_END)) sim_violation(forger->world->run, "a forged stream between nodes has ended well");
     if (kind == 3 && !status_is(st, E_PROTOCOL_VIOLATION) && !is_disturbed(st) && !status_is(st, K_UNREACHABLE))
         sim_violation(forger->world->run, "a malformed request between nodes is told %s", st.message);
@@ -365,7 +365,7 @@ static struct status forge_main(struct task *task, void *arg)
         struct status st = forge_once(task, forging);
         task->deadline_ns = UINT64_MAX;
         if (failed(st))
-            sim_tell(forger->world->run, forger->world->sim, "n%u forger: %s", forging->node->id, st.message);
+            sim_tell(forger->world->run, forger->world->sim, SIM_AREA_WORK, forging->node->id, "forger: %s", st.message);
         arena_release(task->arena, mark);
         if (failed(task_sleep(task, PAUSE_NS))) break;
     }

@@ -78,7 +78,7 @@ static struct status say(struct task *task, struct talk *talk, const char *sql)
     TRY(pgclient_collect(task, talk->client, task->arena, sql, &talk->result));
 out:
     task->deadline_ns = UINT64_MAX;
-    sim_tell(world->run, world->sim, "n%u %s says %s: %s", talk->node->id, talk->cluster, sql,
+    sim_tell(world->run, world->sim, SIM_AREA_WORK, talk->node->id, "%s says %s: %s", talk->cluster, sql,
         failed(st) ? st.message : "ok");
     return st;
 }

@@ -182,7 +182,7 @@ static struct status move_some(struct task *task, struct world_node *node, struc
     TRY(kv_split(task, span.start));
     TRY(kv_split(task, span.end));
     TRY(kv_move_empty(task, span, slices[sim_random_below(&random, slice_count)].id));
-    sim_tell(node->world->run, node->world->sim, "span %u has moved", pcr->spans);
+    sim_tell(node->world->run, node->world->sim, SIM_AREA_WORK, node->id, "span %u has moved", pcr->spans);
     if (pcr->spans < SPANS_MAX) pcr->spans++;
     sim_count(node->world->run, "spans moved", 1);
 out:
@@ -208,7 +208,7 @@ static struct status move_loop(struct task *task, void *arg)
         if (!failed(st) && !standby) st = move_some(task, node, pcr);
         task->deadline_ns = UINT64_MAX;
         if (failed(st))
-            sim_tell(node->world->run, node->world->sim, "n%u moves: %s", node->id, st.message);
+            sim_tell(node->world->run, node->world->sim, SIM_AREA_WORK, node->id, "moves: %s", st.message);
         arena_release(task->arena, mark);
     }
     node->tasks--;
@@ -264,7 +264,7 @@ static struct status say(struct task *task, struct world_node *node, const char 
     TRY(pgclient_query(task, client, sql, NULL));
 out:
     if (client != NULL) pgclient_close(client);
-    sim_tell(node->world->run, node->world->sim, "n%u %s: %s", node->id, sql,
+    sim_tell(node->world->run, node->world->sim, SIM_AREA_WORK, node->id, "%s: %s", sql,
         failed(st) ? st.message : "ok");
     return st;
 }
@@ -414,7 +414,7 @@ static struct status operator_loop(struct task *task, void *arg)
             st = operate_once(task, node);
             task->deadline_ns = UINT64_MAX;
             if (failed(st)) {
-                sim_tell(node->world->run, node->world->sim, "n%u operator: %s", node->id, st.message);
+                sim_tell(node->world->run, node->world->sim, SIM_AREA_WORK, node->id, "operator: %s", st.message);
                 pcr->operator++; // Another node may do better.
             }
         }
@@ -562,7 +562,7 @@ void pcr_lose_primary(struct pcr *pcr)
         node->wanted = false;
         if (sim_node_running(node->machine) != NULL) sim_node_crash(node->machine);
     }
-    sim_tell(pcr->world.run, pcr->world.sim, "the primary is lost");
+    sim_tell(pcr->world.run, pcr->world.sim, SIM_AREA_FAULT, 0, "the primary is lost");
 }
 
 // Of what one cluster sends the other. What is compressed cannot be looked at: every other run does without.

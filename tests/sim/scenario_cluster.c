@@ -12,8 +12,8 @@ static void run_cluster(struct sim_run *run, uint32_t nodes)
     struct nemesis_options faults = {
         .faults_max = 16, .gap_max_ns = 2 * WORLD_SECOND, .allowed = NEMESIS_ALL | NEMESIS_MEMORY};
     cluster_begin(cluster, run, nodes,
-        (uint32_t)sim_random_between(&random, OPERATIONS_MAX / 4, OPERATIONS_MAX));
-    cluster_suffer(cluster, &faults);
+        (uint32_t)sim_random_between(&random, OPERATIONS_MAX / 4, OPERATIONS_MAX), &faults);
+    cluster_suffer(cluster);
     cluster_end(cluster);
 }
 

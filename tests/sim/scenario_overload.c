@@ -100,7 +100,7 @@ static struct status say(struct task *task, struct caller *caller, const char *s
     }
     TRY(pgclient_collect(task, caller->client, task->arena, sql, &caller->result));
 out:
-    sim_tell(overload->world.run, overload->world.sim, "%s %u says %.60s: %s", caller->cluster, caller->number, sql,
+    sim_tell(overload->world.run, overload->world.sim, SIM_AREA_WORK, 0, "%s %u says %.60s: %s", caller->cluster, caller->number, sql,
         failed(st) ? st.message : "ok");
     return st;
 }

@@ -110,9 +110,9 @@ static void run_sql(struct sim_run *run, uint32_t nodes, uint32_t units, bool li
     // Beside the oracle they are there to be in its way.
     sql_clients_init(&sql->clients, world, units > 0 ? (uint32_t)sim_random_below(&random, OPERATIONS_MAX / 8)
         : (uint32_t)sim_random_between(&random, OPERATIONS_MAX / 4, OPERATIONS_MAX));
+    nemesis_plan(world, &faults);
     world_start_all(world);
     if (units > 0) sql_oracle_start(&sql->oracle, world, units, lies);
-    nemesis_plan(world, &faults);
     world_run(world, all_is_done, sql, 90 * WORLD_SECOND);
     world_heal(world);
     world_expect(world, "all operations end", work_is_done, sql, units > 0 ? 4 * HEAL_WITHIN : HEAL_WITHIN);

@@ -105,7 +105,7 @@ static struct status say_to(struct task *task, struct talker *talker, const char
     TRY(pgclient_collect(task, talker->client, task->arena, sql, &talker->result));
 out:
     task->deadline_ns = UINT64_MAX;
-    sim_tell(world->run, world->sim, "%s %u says %s: %s", cluster, talker->number, sql, failed(st) ? st.message : "ok");
+    sim_tell(world->run, world->sim, SIM_AREA_WORK, 0, "%s %u says %s: %s", cluster, talker->number, sql, failed(st) ? st.message : "ok");
     char code[6];
     status_sqlstate(st, code);
     if (failed(st) && strncmp(code, "XX", 2) == 0)

@@ -20,6 +20,7 @@
 #pragma once
 #include "core/arena.h"
 #include "core/env_sim.h"
+#include "core/env_sim_trace.h"
 
 // What a run consists of and a minimiser can leave out: kinds of faults, single faults, single
 // operations of the workload.
@@ -47,8 +48,7 @@ struct sim_run {
     uint64_t seed;
     bool again;      // The second run of the seed, which must be like the first: with the model alone (store_pair.h).
     bool exhaustive; // Try every case, not a sample.
-    bool trace;      // Tell on standard error what is injected and done (sim_tell).
-    bool trace_events;
+    uint64_t trace;  // Areas (core/env_sim_trace.h) of which standard error is told.
     uint64_t until_ns; // Stop the world there, for looking at it; 0: never.
     struct arena arena; // Until the end of the run.
     uint64_t digest;
@@ -90,8 +90,12 @@ void sim_run_end(struct sim_run *run, struct sim *sim);
 // Whether decision `number` of its kind is to be carried out; false when a minimiser left it out.
 // Draws for it must not depend on the answer.
 bool sim_keep(struct sim_run *run, enum sim_decision decision, uint32_t number);
-// A line of the run's story, with the virtual time; only when it is traced.
-void sim_tell(struct sim_run *run, const struct sim *sim, const char *format, ...)
+// A line of the run's story, only when its area is traced: what is done to the world (SIM_AREA_FAULT), what becomes of a
+// node (SIM_AREA_NODE), what clients ask and hear (SIM_AREA_WORK). `node`: an id; 0: the world, or a client that is on none.
+void sim_tell(struct sim_run *run, const struct sim *sim, enum sim_area area, uint32_t node, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+// What was drawn for the run, before anything happens in it; only when something is traced.
+void sim_tell_option(struct sim_run *run, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 void sim_count(struct sim_run *run, const char *name, uint64_t more);

@@ -15,6 +15,7 @@ void sql_clients_init(struct sql_clients *clients, struct world *world, uint32_t
     memset(clients, 0, sizeof *clients);
     clients->world = world;
     clients->operations = operations;
+    sim_tell_option(world->run, "operations", "%u", operations);
     clients->think_max_ns = sim_random_between(&random, WORLD_MS, 200 * WORLD_MS);
     clients->accounts = (uint32_t)sim_random_between(&random, 2, 12);
     clients->lists = (uint32_t)sim_random_between(&random, 1, 6);
@@ -468,7 +469,7 @@ static void operate_once(struct task *task, struct sql_session *session, uint32_
     char code[6];
     struct status st = operate(&op);
     status_sqlstate(st, code);
-    sim_tell(world->run, world->sim, "c%u operation %u: %s %s", session->number, number,
+    sim_tell(world->run, world->sim, SIM_AREA_WORK, 0, "c%u operation %u: %s %s", session->number, number,
         failed(st) ? code : "done", failed(st) ? st.message : "");
     clients->acknowledged += op.fate == FATE_DONE;
     clients->unknown += op.fate == FATE_UNKNOWN;

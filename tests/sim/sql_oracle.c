@@ -119,14 +119,14 @@ static struct status ask(struct player *player, int side, const char *sql, struc
     struct status st;
     *answer = (struct answer){0};
     const char *text = without_hints(player, sql, side == UNDER_TEST && !player->unhinted);
-    sim_tell(run, player->oracle->world->sim, "%s %s", side == ORACLE ? "oracle:" : "asked:", text);
+    sim_tell(run, player->oracle->world->sim, SIM_AREA_WORK, 0, "%s %s", side == ORACLE ? "oracle:" : "asked:", text);
     if (below(player, 4) == 0)
         st = pgclient_run(player->task, player->sides[side], text, NULL, 0, false, &sink);
     else
         st = pgclient_query(player->task, player->sides[side], text, &sink);
     status_sqlstate(st, answer->code);
     if (failed(st)) answer->message = st.message;
-    sim_tell(run, player->oracle->world->sim, "  %s %s, %u rows", side == ORACLE ? "oracle:" : "heard:",
+    sim_tell(run, player->oracle->world->sim, SIM_AREA_WORK, 0, "  %s %s, %u rows", side == ORACLE ? "oracle:" : "heard:",
         failed(st) ? arena_printf(player->task->arena, "%s %s", answer->code, st.message)
                    : answer->tag != NULL ? answer->tag : "-", answer->row_count);
     return st;
@@ -367,7 +367,7 @@ static const char *shown(struct player *player, const struct answer *answer)
 
 static void differs(struct player *player, const char *sql, const char *here, const char *there)
 {
-    sim_tell(run_of(player), player->oracle->world->sim, "the schema:\n%s", player->schema_text);
+    sim_tell(run_of(player), player->oracle->world->sim, SIM_AREA_WORK, 0, "the schema:\n%s", player->schema_text);
     sim_violation(run_of(player), "%s\n under test: %s\n the oracle: %s\n the schema:\n%s",
         without_hints(player, sql, false), here, there, player->schema_text);
 }

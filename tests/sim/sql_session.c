@@ -35,10 +35,10 @@ static struct status ask(struct sql_op *op, const char *sql)
 {
     struct sql_session *session = op->session;
     struct world *world = session->clients->world;
-    sim_tell(world->run, world->sim, "c%u says %s", session->number, sql);
+    sim_tell(world->run, world->sim, SIM_AREA_WORK, 0, "c%u says %s", session->number, sql);
     struct status st =
         pgclient_collect(op->task, session->connection, op->task->arena, sql, &op->result);
-    sim_tell(world->run, world->sim, "c%u hears %s", session->number,
+    sim_tell(world->run, world->sim, SIM_AREA_WORK, 0, "c%u hears %s", session->number,
         failed(st) ? st.message : op->result.tag != NULL ? op->result.tag : "-");
     return st;
 }
@@ -56,7 +56,7 @@ struct status sql_connect(struct sql_op *op)
         arena_printf(op->task->arena, "postgresql://root@%s:" SERVER_PORT "/defaultdb?sslmode=disable",
             sim_node_address(node->machine)),
         &options));
-    sim_tell(world->run, world->sim, "c%u connects to n%u", session->number, node->id);
+    sim_tell(world->run, world->sim, SIM_AREA_WORK, 0, "c%u connects to n%u", session->number, node->id);
     TRY(pgclient_connect(op->task, &options, &session->connection));
     TRY(ask(op, "SET statement_timeout = '20s'"));
     if (sql_below(op, 3) == 0) TRY(ask(op, "SET lock_timeout = '2s'"));

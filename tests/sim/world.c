@@ -27,6 +27,11 @@ void world_begin(struct world *world, struct sim_run *run, const struct world_op
             node->machine = sim_node_add(world->sim, node->id);
         }
     }
+    sim_tell_option(run, "nodes", "%u in %u cluster%s, of %u shards%s and %u fibers", world->node_count, options->clusters,
+        options->clusters == 1 ? "" : "s", options->shards, options->shards_vary ? " or another number" : "",
+        options->fibers != 0 ? options->fibers : 128);
+    sim_tell_option(run, "clocks", "at most %.3f s apart", (double)options->max_offset_ns / 1e9);
+    if (options->sql_memory_bytes != 0) sim_tell_option(run, "memory", "%" PRIu64 " bytes for SQL", options->sql_memory_bytes);
 }
 
 void world_end(struct world *world)
@@ -55,7 +60,6 @@ void world_start(struct world *world, struct world_node *node)
     node->tasks = 0;
     node->gave_up = false;
     node->start_at_ns = 0;
-    sim_tell(world->run, world->sim, "n%u starts with %u shards", node->id, used.shard_count);
     sim_node_start(node->machine, &used, options->boot, node);
 }
 
@@ -74,7 +78,7 @@ static void nodes_tend(struct world *world)
         if (node->start_at_ns == 0) {
             node->serving = false;
             struct status st = sim_node_status(node->machine);
-            sim_tell(world->run, world->sim, "n%u is down%s%s", node->id, failed(st) ? ": " : "",
+            sim_tell(world->run, world->sim, SIM_AREA_NODE, node->id, "is down%s%s", failed(st) ? ": " : "",
                 failed(st) ? st.message : "");
             if (world->options.down != NULL) world->options.down(world, node);
             node->start_at_ns = sim_now_ns(world->sim) + 1 +
@@ -169,7 +173,7 @@ void world_heal(struct world *world)
         uint64_t soon = sim_now_ns(world->sim) + 100 * WORLD_MS;
         if (node->start_at_ns > soon) node->start_at_ns = soon;
     }
-    sim_tell(world->run, world->sim, "healed");
+    sim_tell(world->run, world->sim, SIM_AREA_FAULT, 0, "all is healed");
 }
 
 static bool all_down(void *arg)

@@ -6,7 +6,7 @@
 
 static struct arena arena;
 static struct values {
-    const char *addr, *format;
+    const char *addr, *format, *areas;
     struct flag_strings stores;
     bool insecure;
     uint64_t shards, cache;
@@ -47,6 +47,7 @@ static struct flag *make_flags(void)
             .value = &values.format,
             .choices = formats,
             .help = "Output."},
+        {.name = "areas", .kind = FLAG_STRING, .value = &values.areas, .implied = "all", .help = "Which."},
         {.name = "secret",
             .kind = FLAG_BOOL,
             .value = &values.insecure,
@@ -109,6 +110,21 @@ Test(flags, values_come_after_an_equals_sign_or_as_the_next_word)
     cr_assert(!values.insecure);
     cr_assert_str_eq(result.arguments[0], "--x");
     cr_assert(!failed(PARSE(&result, "-")), "a dash alone is an argument");
+}
+
+Test(flags, a_value_may_be_implied)
+{
+    struct flags_result result;
+    cr_assert(!failed(PARSE(&result, "--areas")));
+    cr_expect_str_eq(values.areas, "all");
+    cr_assert(!failed(PARSE(&result, "--areas", "--insecure")));
+    cr_expect_str_eq(values.areas, "all");
+    cr_expect(values.insecure);
+    cr_assert(!failed(PARSE(&result, "--areas", "kv,raft")));
+    cr_expect_str_eq(values.areas, "kv,raft");
+    cr_assert(!failed(PARSE(&result, "--areas=kv", "name")));
+    cr_expect_str_eq(values.areas, "kv");
+    cr_expect_eq(result.argument_count, 1);
 }
 
 Test(flags, mistakes_are_named_and_the_nearest_flag_is_offered)

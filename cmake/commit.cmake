@@ -1,0 +1,37 @@
+# Writes which commit the sources are, for the simulation's command lines (tests/sim/commit.h). Run at each build; the
+# file is only written when that has changed.
+#
+#   cmake -D SOURCE=... -D OUT=.../sim_commit.h -P cmake/commit.cmake
+function(git out)
+    execute_process(COMMAND git -C ${SOURCE} ${ARGN} OUTPUT_VARIABLE text ERROR_QUIET RESULT_VARIABLE code)
+    if(NOT code EQUAL 0)
+        set(text "")
+    endif()
+    set(${out} "${text}" PARENT_SCOPE)
+endfunction()
+
+git(commit rev-parse HEAD)
+string(STRIP "${commit}" commit)
+if(NOT commit STREQUAL "")
+    git(changes diff HEAD --binary)
+    # New files that a build would take.
+    git(new ls-files --others --exclude-standard -- *.c *.h)
+    string(REPLACE "\n" ";" new "${new}")
+    foreach(file ${new})
+        file(SHA1 ${SOURCE}/${file} hash)
+        string(APPEND changes "${file} ${hash}\n")
+    endforeach()
+    if(NOT changes STREQUAL "")
+        string(SHA1 hash "${changes}")
+        string(SUBSTRING ${hash} 0 8 hash)
+        set(commit "${commit}+${hash}")
+    endif()
+endif()
+set(text "#define SIM_COMMIT \"${commit}\"\n")
+set(before "")
+if(EXISTS ${OUT})
+    file(READ ${OUT} before)
+endif()
+if(NOT text STREQUAL before)
+    file(WRITE ${OUT} "${text}")
+endif()
