@@ -120,6 +120,7 @@ struct status bind_type_name(struct binder *binder, const struct type_name *name
             bind_names_type(binder->names, binder->session, name->schema, name->name);
         if (user != NULL) {
             bind_names_use_type(binder->names, user->type->id);
+            if (binder->resolutions != NULL) resolution_add_type(binder->resolutions, name, user->type->id);
             info = type_info(catalog_type_oid(user->type));
         }
     }

@@ -9,6 +9,7 @@
 #include "sql/bind/bind.h"
 #include "sql/parse/parse.h"
 #include "sql/plan/statistics.h"
+#include "sql/type/type_reference.h"
 
 #define RELATIONS_MAX 4096u
 
@@ -506,8 +507,13 @@ static struct status fetch_row_type(struct task *task, struct session *session,
 {
     struct status st = STATUS_OK;
     const struct table_desc *found;
+    uint32_t id;
     TRY(catalog_type(task, session, NULL, name->schema, name->name, &found));
     if (found != NULL) return st;
+    if (type_is_reference(name->schema, &id)) {
+        st = add_type(task, session, names, id);
+        return status_is(st, E_UNDEFINED_TABLE) ? STATUS_OK : st; // Binding says that there is none.
+    }
     TRY(catalog_table(task, session, NULL, name->schema, name->name, true, &found));
     if (found != NULL && (found->kind == RELATION_TABLE || found->kind == RELATION_VIEW))
         TRY(add_type(task, session, names, found->id));
@@ -661,6 +667,8 @@ struct bind_type *bind_names_type_by_id(const struct bind_names *names, uint32_t
 struct bind_type *bind_names_type(const struct bind_names *names, const struct session *session,
     const char *schema, const char *name)
 {
+    uint32_t id;
+    if (type_is_reference(schema, &id)) return bind_names_type_by_id(names, id);
     const char *const *path = session == NULL ? NULL : session->search_path;
     const char *const only[] = {schema, NULL};
     if (schema != NULL) path = only;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sql/function/function.h"
+#include "sql/type/type_reference.h"
 
 // The statement is its owner's who asked for the records; the binder only reads it.
 static struct expr *writable(const struct expr *expr)
@@ -75,6 +76,12 @@ void resolution_add_call(struct resolutions *resolutions, struct function_expr *
 {
     const struct resolved_call resolved = {call, id};
     APPEND(resolutions, resolutions->calls, resolutions->call_count, resolved);
+}
+
+void resolution_add_type(struct resolutions *resolutions, const struct type_name *name, uint32_t id)
+{
+    const struct resolved_type resolved = {(struct type_name *)(uintptr_t)name, id};
+    APPEND(resolutions, resolutions->types, resolutions->type_count, resolved);
 }
 
 void resolution_note_target(
@@ -154,6 +161,8 @@ void resolutions_write_values(const struct resolutions *resolutions)
 {
     for (uint32_t i = 0; i < resolutions->call_count; i++)
         resolutions->calls[i].call->schema = function_reference(resolutions->arena, resolutions->calls[i].id);
+    for (uint32_t i = 0; i < resolutions->type_count; i++)
+        resolutions->types[i].name->schema = type_reference(resolutions->arena, resolutions->types[i].id);
     for (uint32_t i = 0; i < resolutions->literal_count; i++) {
         const struct resolved_literal *literal = &resolutions->literals[i];
         if (literal->text.data != NULL) writable(literal->expr)->literal.text = literal->text;

@@ -53,6 +53,10 @@ struct resolved_call { // Of a user's function.
     struct function_expr *call;
     uint32_t id;
 };
+struct resolved_type { // A type that a user has made, or a table's rows.
+    struct type_name *name;
+    uint32_t id;
+};
 struct resolutions {
     struct arena *arena;
     struct resolution *items;
@@ -63,7 +67,8 @@ struct resolutions {
     struct resolved_literal *literals;
     struct resolved_spelling *spellings;
     struct resolved_call *calls;
-    uint32_t call_count;
+    struct resolved_type *types;
+    uint32_t call_count, type_count;
     uint32_t count, star_count, output_count, join_count, using_count, literal_count, spelling_count;
 };
 
@@ -81,11 +86,12 @@ void resolution_add_literal(
 void resolution_read_literal(
     struct resolutions *resolutions, const struct scalar *scalar, struct bytes text);
 void resolution_add_call(struct resolutions *resolutions, struct function_expr *call, uint32_t id);
+void resolution_add_type(struct resolutions *resolutions, const struct type_name *name, uint32_t id);
 // What was added since `first` for `target`'s expression is the whole of it.
 void resolution_note_target(
     struct resolutions *resolutions, uint32_t first, const struct target *target);
 
-// What does not hang on FROM: 'today' becomes the day, and users' functions are named by their ids.
+// What does not hang on FROM: 'today' becomes the day, and users' functions and types are named by their ids.
 void resolutions_write_values(const struct resolutions *resolutions);
 // The table is to have an alias where it stood by its `name`. Before writing out.
 void resolutions_alias_table(

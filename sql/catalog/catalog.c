@@ -15,6 +15,7 @@
 #include "sql/user/role.h"
 #include "sql/session/session.h"
 #include "sql/plan/statistics.h"
+#include "sql/type/type_reference.h"
 
 // Beyond this many cached descriptors and names on a shard the longest unused ones go.
 #define CACHE_ENTRIES_MAX 8192u
@@ -602,10 +603,15 @@ struct status catalog_type(struct task *task, struct session *session, const cha
     const struct table_desc *virtual_table;
 
     *type = NULL;
-    TRY(find_relation(task, session, database, schema, name, &value, &virtual_table));
-    if (value.id == 0 || value.kind != NAME_RELATION) goto out;
-    TRY(look_up_id(task, session, value.id, ENTRY_TABLE, &entry));
-    if (entry == NULL) return dangling();
+    if (type_is_reference(schema, &value.id)) {
+        TRY(look_up_id(task, session, value.id, ENTRY_TABLE, &entry));
+        if (entry == NULL) goto out;
+    } else {
+        TRY(find_relation(task, session, database, schema, name, &value, &virtual_table));
+        if (value.id == 0 || value.kind != NAME_RELATION) goto out;
+        TRY(look_up_id(task, session, value.id, ENTRY_TABLE, &entry));
+        if (entry == NULL) return dangling();
+    }
     if (relation_is_type(entry->table.kind)) *type = &entry->table;
 out:
     return st;

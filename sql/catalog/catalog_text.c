@@ -12,6 +12,7 @@
 #include "sql/catalog/pg_catalog.h"
 #include "sql/plan/plan.h"
 #include "sql/session/session.h"
+#include "sql/type/type_reference.h"
 
 static void append_name(struct buffer *out, const char *name)
 {
@@ -50,131 +51,84 @@ out:
     return st;
 }
 
-static size_t plain_name(const char *at)
-{
-    size_t size = 0;
-    while ((at[size] >= 'a' && at[size] <= 'z') || (at[size] >= '0' && at[size] <= '9') ||
-           at[size] == '_')
-        size++;
-    return size;
-}
-
-// Stored expressions name user-defined types with their schema: it goes where the search path finds them.
-static struct status shorten_types(struct task *task, struct session *session, struct arena *arena,
-    const char *stored, const char **text)
+// What a function or type is called now, with its schema unless the search path finds it. NULL: there is none.
+static struct status reference_name(struct task *task, struct session *session, struct arena *arena,
+    const struct stored_reference *reference, const char **text)
 {
     struct status st = STATUS_OK;
+    const struct table_desc *object = NULL, *found = NULL;
+    const struct schema_desc *schema;
     struct buffer out;
-    const char *at = stored, *found;
-    buffer_init(&out, arena);
-    while ((found = strstr(at, "::")) != NULL) {
-        const char *first = found + 2;
-        size_t schema_size = plain_name(first);
-        const char *second = first + schema_size + 1;
-        size_t size = schema_size > 0 && first[schema_size] == '.' ? plain_name(second) : 0;
-        buffer_append(&out, at, (size_t)(first - at));
-        at = first;
-        if (size == 0) continue;
-        const char *name = arena_string(arena, bytes_of((const uint8_t *)second, size));
-        const char *schema = arena_string(arena, bytes_of((const uint8_t *)first, schema_size));
-        const struct table_desc *type, *visible;
-        TRY(catalog_type(task, session, NULL, schema, name, &type));
-        if (type == NULL) continue;
-        uint32_t id = type->id;
-        TRY(catalog_type(task, session, NULL, NULL, name, &visible));
-        if (visible != NULL && visible->id == id) at = second;
+    bool visible = false;
+    *text = NULL;
+    st = catalog_table_by_id(task, session, reference->id, &object);
+    if (status_is(st, E_UNDEFINED_TABLE)) return STATUS_OK;
+    TRY(st);
+    if (!reference->type && object->kind != RELATION_FUNCTION) return st;
+    const char *name = arena_strdup(arena, object->name);
+    const bool rows = !relation_is_type(object->kind);
+    TRY(catalog_schema_by_id(task, session, object->schema_id, &schema));
+    const char *schema_name = arena_strdup(arena, schema->name);
+    if (reference->type) {
+        TRY(catalog_type(task, session, NULL, NULL, name, &found));
+        if (rows && found == NULL) TRY(catalog_table(task, session, NULL, NULL, name, true, &found));
+        visible = found != NULL && found->id == reference->id;
     }
-    buffer_append_string(&out, at);
+    for (uint32_t i = 0; !reference->type && session->search_path[i] != NULL; i++)
+        visible |= strcmp(session->search_path[i], schema_name) == 0;
+    buffer_init(&out, arena);
+    if (!visible) {
+        append_name(&out, schema_name);
+        buffer_append_u8(&out, '.');
+    }
+    append_name(&out, name);
     *text = buffer_string(&out);
 out:
     return st;
 }
 
-// Stored expressions name users' functions by their ids: what they are called now goes there.
-static struct status name_functions(struct task *task, struct session *session, struct arena *arena,
-    const char *stored, const char **text)
+// nextval(107::regclass): the number is that of a sequence. *end moves behind it.
+static struct status called_sequence(struct task *task, struct session *session, struct arena *arena,
+    struct stored_word word, const char **end, const char **name)
 {
-    struct status st = STATUS_OK;
-    struct buffer out;
-    const char *at = stored, *found;
-    buffer_init(&out, arena);
-    while ((found = strstr(at, "pg_routine_")) != NULL) {
-        const char *dot = found + plain_name(found);
-        uint32_t id;
-        buffer_append(&out, at, (size_t)(found - at));
-        at = found;
-        const char *schema_text = arena_string(arena, bytes_of((const uint8_t *)found, (size_t)(dot - found)));
-        if (*dot != '.' || !function_is_reference(schema_text, &id)) {
-            buffer_append(&out, at, (size_t)(dot - found));
-            at = dot;
-            continue;
-        }
-        const struct table_desc *function = NULL;
-        const struct schema_desc *schema;
-        st = catalog_table_by_id(task, session, id, &function);
-        if (status_is(st, E_UNDEFINED_TABLE) || (!failed(st) && function->kind != RELATION_FUNCTION)) {
-            st = STATUS_OK; // Words of a literal that look like it.
-            buffer_append(&out, at, (size_t)(dot - found));
-            at = dot;
-            continue;
-        }
-        TRY(st);
-        const char *name = arena_strdup(arena, function->name);
-        TRY(catalog_schema_by_id(task, session, function->schema_id, &schema));
-        bool visible = false;
-        for (uint32_t i = 0; session->search_path[i] != NULL; i++)
-            visible |= strcmp(session->search_path[i], schema->name) == 0;
-        if (!visible) {
-            append_name(&out, schema->name);
-            buffer_append_u8(&out, '.');
-        }
-        append_name(&out, name);
-        // Over the name that it had.
-        for (at = dot + 1; *at == '"'; at++)
-            for (at++; *at != '\0' && *at != '"'; at++) continue;
-        at += plain_name(at);
-    }
-    buffer_append_string(&out, at);
-    *text = buffer_string(&out);
-out:
-    return st;
+    static const char call[] = "nextval(";
+    *name = NULL;
+    if (strncmp(word.start, call, sizeof call - 1) != 0) return STATUS_OK;
+    char *behind;
+    const unsigned long id = strtoul(word.end + 1, &behind, 10);
+    if (behind == word.end + 1 || strncmp(behind, "::regclass", 10) != 0) return STATUS_OK;
+    *end = behind;
+    return sequence_name(task, session, arena, (uint32_t)id, name);
 }
 
 struct status catalog_expression_text(struct task *task, struct session *session,
     struct arena *arena, const char *stored, const char **text)
 {
-    static const char call[] = "nextval(";
     struct status st = STATUS_OK;
     struct buffer out;
-    const char *at = stored, *found;
-
-    if (strstr(stored, "pg_routine_") != NULL) {
-        TRY(name_functions(task, session, arena, stored, &stored));
-        at = stored;
-    }
-    if (strstr(stored, "::") != NULL) {
-        TRY(shorten_types(task, session, arena, stored, &stored));
-        at = stored;
-    }
-    if (strstr(stored, call) == NULL) {
-        *text = stored;
-        return STATUS_OK;
-    }
+    struct stored_word word;
+    const char *copied = stored, *name;
+    *text = stored;
     buffer_init(&out, arena);
-    while ((found = strstr(at, call)) != NULL) {
-        const char *digits = found + sizeof call - 1;
-        char *end;
-        unsigned long id = strtoul(digits, &end, 10);
-        const char *name = NULL;
-        buffer_append(&out, at, (size_t)(digits - at));
-        at = digits;
-        if (end == digits || strncmp(end, "::regclass", 10) != 0) continue;
-        TRY(sequence_name(task, session, arena, (uint32_t)id, &name));
-        if (name == NULL) continue;
-        deparse_string(&out, bytes_of_string(name));
-        at = end;
+    for (const char *at = stored; stored_word_next(&at, &word);) {
+        struct stored_reference reference;
+        const char *end;
+        if (stored_reference_at(arena, word, &reference)) {
+            TRY(reference_name(task, session, arena, &reference, &name));
+            if (name == NULL) continue;
+            buffer_append(&out, copied, (size_t)(reference.start - copied));
+            buffer_append_string(&out, name);
+            end = reference.end;
+        } else {
+            TRY(called_sequence(task, session, arena, word, &end, &name));
+            if (name == NULL) continue;
+            buffer_append(&out, copied, (size_t)(word.end + 1 - copied));
+            deparse_string(&out, bytes_of_string(name));
+        }
+        at = copied = end;
     }
-    buffer_append_string(&out, at);
+    if (copied == stored) return st;
+    buffer_append_string(&out, copied);
     *text = buffer_string(&out);
 out:
     return st;
@@ -217,7 +171,7 @@ struct status catalog_view_text(struct task *task, struct session *session, stru
     buffer_init(&out, arena);
     buffer_append_u8(&out, ' ');
     deparse_select(&out, list.items[0]->as.select, DEPARSE_LINES);
-    TRY(shorten_types(task, session, arena, buffer_string(&out), text));
+    *text = buffer_string(&out);
     TRY(plan_query_text(task, session, arena, list.items[0], view, pretty, width, text));
 out:
     return st;
@@ -320,7 +274,9 @@ struct status catalog_create_text(struct task *task, struct session *session, st
             if (i > 0) buffer_append_string(&out, ", ");
             append_name(&out, table->columns[i].name);
         }
-        buffer_printf(&out, ") AS %s", table->view_sql);
+        const char *query;
+        TRY(catalog_expression_text(task, session, arena, table->view_sql, &query));
+        buffer_printf(&out, ") AS %s", query);
     } else if (table->kind == RELATION_SEQUENCE) {
         const struct sequence_options *options = &table->sequence;
         buffer_printf(&out, " MINVALUE %lld MAXVALUE %lld INCREMENT %lld START %lld",

@@ -338,10 +338,39 @@ static void put_field(struct text_run *run, const struct scalar *scalar)
             deparse_identifier(&run->out, type->fields[i].name);
 }
 
-static void put_call(struct text_run *run, const struct scalar *scalar)
+// What is computed with is of the type beneath: `as_base`, if that is said.
+static void put_domain_cast(struct text_run *run, const struct scalar *scalar, bool as_base)
+{
+    struct buffer *out = &run->out;
+    const bool elements = strcmp(scalar->function->name, "domain_elements_check") == 0;
+    const bool literal = elements && scalar->args[0]->kind == SCALAR_CONST; // It is read as one of this type at once.
+    const char *schema = arena_string(out->arena, datum_as_bytes(scalar->args[2]->value));
+    const char *name = arena_string(out->arena, datum_as_bytes(scalar->args[3]->value));
+    const struct bind_type *visible = bind_names_type(run->binder.names, run->binder.session, NULL, name);
+    as_base &= !elements;
+    open(run, as_base && !run->pretty);
+    open(run, !literal);
+    if (literal)
+        put_const(run, scalar->args[0], false);
+    else
+        put_scalar_text(run, scalar->args[0], false);
+    close(run, !literal);
+    buffer_append_string(out, "::");
+    if (visible == NULL || strcmp(visible->schema, schema) != 0) {
+        deparse_identifier(out, schema);
+        buffer_append_u8(out, '.');
+    }
+    deparse_identifier(out, name);
+    if (elements) buffer_append_string(out, "[]");
+    close(run, as_base && !run->pretty);
+    if (!as_base) return;
+    buffer_append_string(out, "::");
+    put_type_text(run, TYPE_OF(scalar->type.oid));
+}
+
+static void put_call(struct text_run *run, const struct scalar *scalar, bool show_casts)
 {
     const struct function *function = scalar->function;
-    struct buffer *out = &run->out;
     if (function->kind == FUNCTION_OPERATOR) {
         put_operator(run, scalar);
     } else if (strcmp(function->name, "array_stack") == 0) {
@@ -358,17 +387,7 @@ static void put_call(struct text_run *run, const struct scalar *scalar)
             if (inner->kind != SCALAR_CALL || inner->function != function) break;
             scalar = inner;
         }
-        const bool elements = strcmp(function->name, "domain_elements_check") == 0;
-        const bool literal = elements && scalar->args[0]->kind == SCALAR_CONST; // It is read as one of this type at once.
-        open(run, !literal);
-        if (literal)
-            put_const(run, scalar->args[0], false);
-        else
-            put_scalar_text(run, scalar->args[0], false);
-        close(run, !literal);
-        buffer_append_string(out, "::");
-        deparse_identifier(out, arena_string(out->arena, datum_as_bytes(scalar->args[3]->value)));
-        if (elements) buffer_append_string(out, "[]");
+        put_domain_cast(run, scalar, show_casts);
     } else {
         put_function_name(run, function);
         open(run, true);
@@ -568,7 +587,7 @@ void put_scalar_text(struct text_run *run, const struct scalar *scalar, bool sho
     switch (scalar->kind) {
     case SCALAR_CONST: put_const(run, scalar, true); break;
     case SCALAR_VAR: put_var(run, scalar, show_casts); break;
-    case SCALAR_CALL: put_call(run, scalar); break;
+    case SCALAR_CALL: put_call(run, scalar, show_casts); break;
     case SCALAR_CAST:
     case SCALAR_TYPMOD: put_cast(run, scalar, show_casts); break;
     case SCALAR_AND: put_logic(run, scalar, " AND "); break;

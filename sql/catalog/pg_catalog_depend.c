@@ -6,6 +6,7 @@
 
 #include "sql/function/function.h"
 #include "sql/catalog/pg_catalog.h"
+#include "sql/type/type_reference.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ROWS(name_) \
@@ -42,16 +43,22 @@ static struct object relation(uint32_t oid, int64_t column)
     return (struct object){PG_CLASS_OID, oid, column};
 }
 
-// The users' functions in a stored expression.
+// The users' functions and types in a stored expression.
 static struct status text_depends(struct pg_rows *rows, struct object object, const char *text)
 {
     struct status st = STATUS_OK;
-    for (const char *at = text; at != NULL && (at = strstr(at, "pg_routine_")) != NULL;) {
-        uint32_t id;
-        const size_t size = strcspn(at, ".");
-        const char *reference = arena_string(&rows->arena, bytes_of((const uint8_t *)at, size));
-        at += size;
-        if (function_is_reference(reference, &id)) TRY(depends(rows, object, (struct object){PG_PROC_OID, pg_oid(id), 0}, 'n'));
+    struct stored_word word;
+    struct stored_reference reference;
+    while (text != NULL && stored_word_next(&text, &word)) {
+        struct object on = {PG_PROC_OID, 0, 0};
+        if (!stored_reference_at(&rows->arena, word, &reference)) continue;
+        on.oid = pg_oid(reference.id);
+        if (reference.type) {
+            const struct table_desc *type;
+            TRY(catalog_table_by_id(rows->task, rows->session, reference.id, &type));
+            on = (struct object){PG_TYPE_OID, catalog_type_oid(type), 0};
+        }
+        TRY(depends(rows, object, on, 'n'));
     }
 out:
     return st;

@@ -502,7 +502,7 @@ static void put_target(struct text_run *run, const struct target *target, const 
     if (scalar->source != NULL && scalar->collate == NULL)
         put_source_text(run, scalar, false, true);
     else
-        put_text_expr(run, target->expr, true);
+        put_text_expr(run, target->expr, scalar->kind != SCALAR_CALL); // A cast to a domain is left at that.
     const char *given = given_name(run, scalar, plain_names);
     if (given != NULL && strcmp(given, name) == 0) return;
     put_text(run, " AS ");

@@ -5,6 +5,7 @@
 #include "core/task.h"
 #include "sql/parse/ast_visit.h"
 #include "sql/ddl/ddl_internal.h"
+#include "sql/type/type_reference.h"
 #include "sql/parse/deparse.h"
 #include "sql/function/function.h"
 #include "sql/parse/parse.h"
@@ -212,7 +213,7 @@ void ddl_expr_info(struct arena *arena, struct expr *expr, struct ddl_expr_info 
     stack_call(info_on_stack, &walk);
 }
 
-// --- types by their full names ---------------------------------------------------------------------
+// --- types by their ids ---------------------------------------------------------------------
 
 struct type_walk {
     struct arena *arena;
@@ -223,14 +224,20 @@ struct type_walk {
     uint32_t collation_count;
 };
 
+// Or named by its id already.
+static bool is_built_in(const struct type_name *name)
+{
+    uint32_t id;
+    if (name->schema == NULL) return type_by_name(name->name) != NULL;
+    return strcmp(name->schema, "pg_catalog") == 0 || type_is_reference(name->schema, &id);
+}
+
 static void note_type(struct expr *expr, void *arg)
 {
     struct type_walk *walk = arg;
     if (expr->kind == EXPR_COLLATE)
         DDL_APPEND(walk->arena, walk->collations, walk->collation_count, &expr->collate.name);
-    if (expr->kind != EXPR_CAST || expr->cast.type->schema != NULL ||
-        type_by_name(expr->cast.type->name) != NULL)
-        return;
+    if (expr->kind != EXPR_CAST || is_built_in(expr->cast.type)) return;
     DDL_APPEND(walk->arena, walk->items, walk->count, expr->cast.type);
 }
 
@@ -246,11 +253,11 @@ static struct status qualify_types(
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < count; i++) {
         const struct table_desc *type;
-        const struct schema_desc *schema;
-        TRY(catalog_type(context->task, context->session, NULL, NULL, items[i]->name, &type));
-        if (type == NULL) continue; // Binding says so.
-        TRY(catalog_schema_by_id(context->task, context->session, type->schema_id, &schema));
-        items[i]->schema = arena_strdup(context->arena, schema->name);
+        TRY(catalog_type(context->task, context->session, NULL, items[i]->schema, items[i]->name, &type));
+        if (type == NULL) // Or a table's rows.
+            TRY(catalog_table(context->task, context->session, NULL, items[i]->schema, items[i]->name, true, &type));
+        if (type == NULL || type->kind == RELATION_VIRTUAL) continue; // Binding says so.
+        items[i]->schema = type_reference(context->arena, type->id);
         catalog_depend_read(context->session, type);
     }
 out:
@@ -301,8 +308,7 @@ static void note_subquery(struct expr *expr, void *arg)
     if (expr->kind == EXPR_COLLATE)
         DDL_APPEND(walk->arena, walk->tables->collations, walk->tables->collation_count,
             &expr->collate.name);
-    if (expr->kind == EXPR_CAST && expr->cast.type->schema == NULL &&
-        type_by_name(expr->cast.type->name) == NULL)
+    if (expr->kind == EXPR_CAST && !is_built_in(expr->cast.type))
         DDL_APPEND(walk->arena, walk->tables->types, walk->tables->type_count, expr->cast.type);
     if (names_sequence(expr))
         DDL_APPEND(walk->arena, walk->tables->sequences, walk->tables->sequence_count, expr);

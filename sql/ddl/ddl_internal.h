@@ -89,7 +89,7 @@ CHECKED struct status ddl_type(struct statement_context *context, const struct t
 // As ddl_type for a column: a domain gives its base type and *domain.
 CHECKED struct status ddl_column_type(struct statement_context *context,
     const struct type_name *name, struct type *type, enum ddl_serial *serial, type_oid *domain);
-// Gives every user-defined type in the expression its schema, so that its text means the same always.
+// Names every user-defined type in the expression by its id, so that its text means the same always.
 CHECKED struct status ddl_qualify_types(struct statement_context *context, struct expr *expr);
 
 // --- types of users: sql/ddl/ddl_type.c, ddl_domain.c, ddl_composite.c --------------------------------------------------------------------
@@ -215,7 +215,7 @@ CHECKED struct status ddl_rename_in_text(
 struct ddl_tables {
     struct from_item **items; // FROM_TABLE, but for names of WITH queries.
     uint32_t count;
-    struct type_name **types; // Names in casts that are no built-in types', without a schema.
+    struct type_name **types; // Names in casts that are no built-in types'.
     uint32_t type_count;
     struct object_name **collations; // Of COLLATE.
     uint32_t collation_count;

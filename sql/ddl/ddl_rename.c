@@ -417,26 +417,6 @@ out:
     return st;
 }
 
-// Stored expressions and queries name types with their schemas.
-static struct status refuse_named_types(
-    struct statement_context *context, const struct schema_desc *schema)
-{
-    struct status st = STATUS_OK;
-    const struct table_desc **types;
-    uint32_t count, id = schema->id, database = schema->database_id;
-    TRY(catalog_list_types(
-        context->task, context->session, context->arena, database, &types, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        const struct table_desc *each = types[i];
-        if (each->schema_id == id && each->kind != RELATION_TABLE && each->kind != RELATION_VIEW)
-            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-                "renaming a schema that holds types (\"%s\") is not supported",
-                each->name);
-    }
-out:
-    return st;
-}
-
 static struct status rename_schema(struct statement_context *context, const struct rename *rename)
 {
     struct status st = STATUS_OK;
@@ -458,7 +438,6 @@ static struct status rename_schema(struct statement_context *context, const stru
     if (existing.id != 0)
         return ddl_error(
             context, E_DUPLICATE_SCHEMA, "schema \"%s\" already exists", rename->new_name);
-    TRY(refuse_named_types(context, schema));
     TRY(ddl_rename_in_views(context,
         &(struct ddl_rename_in_views){
             .schema_id = schema->id, .new_schema = rename->new_name}));

@@ -11,6 +11,7 @@
 #include "sql/session/internal.h"
 #include "sql/parse/parse.h"
 #include "sql/plan/plan.h"
+#include "sql/type/type_reference.h"
 
 static struct status type_missing(struct statement_context *context, const struct object_name *name)
 {
@@ -281,9 +282,22 @@ static bool is_array_of(const struct column_desc *column, uint32_t id)
     return type_is_user(type) && type_user_id(type) == id && type_is_array(type);
 }
 
+// By what stored texts show that they name it: "pg_type_107."
+static const char *mark_of(struct statement_context *context, const struct table_desc *type)
+{
+    return arena_printf(context->arena, "%s.", type_reference(context->arena, type->id));
+}
+
+// Whether the text says `name` anywhere but in a literal: a mark, or the name of a collation.
 static bool text_uses(const char *sql, const char *name)
 {
-    return sql != NULL && strstr(sql, name) != NULL;
+    const size_t size = strlen(name);
+    struct stored_word word;
+    if (sql == NULL || strstr(sql, name) == NULL) return false;
+    if (strncmp(name, "pg_", 3) != 0) return true;
+    while (stored_word_next(&sql, &word))
+        if (strncmp(word.start, name, size) == 0) return true;
+    return false;
 }
 
 // One thing that depends on a type.
@@ -477,10 +491,9 @@ static struct status find_users(
     struct status st = STATUS_OK;
     const struct table_desc **tables;
     uint32_t count;
-    const char *name;
 
     *users = (struct type_users){0};
-    TRY(catalog_type_text(context->task, context->session, context->arena, type, &name));
+    const char *const name = mark_of(context, type);
     TRY(catalog_list_tables(
         context->task, context->session, context->arena, type->database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++)
@@ -630,9 +643,8 @@ struct status ddl_refuse_kept_values(
 {
     struct status st;
     const struct table_desc **list;
-    const char *name;
+    const char *const name = mark_of(context, type);
     uint32_t count;
-    TRY(catalog_type_text(context->task, context->session, context->arena, type, &name));
     TRY(catalog_list_tables(
         context->task, context->session, context->arena, type->database_id, &list, &count));
     TRY(refuse_makers(context, type, name, list, count));
@@ -788,27 +800,6 @@ out:
 
 // --- RENAME TO, SET SCHEMA, OWNER TO ---------------------------------------------------------------------
 
-// Stored expressions know a type by its name.
-static struct status refuse_named(struct statement_context *context, const struct table_desc *type)
-{
-    struct status st = STATUS_OK;
-    const struct table_desc **tables;
-    uint32_t count;
-    struct type_users users = {0};
-    const char *name;
-    TRY(catalog_type_text(context->task, context->session, context->arena, type, &name));
-    TRY(catalog_list_tables(
-        context->task, context->session, context->arena, type->database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++)
-        TRY(users_in_table(context, tables[i], UINT32_MAX, name, &users));
-    if (users.count > 0)
-        st = ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-            "renaming or moving a type that the expression of %s names is not supported",
-            users.items[0].what);
-out:
-    return st;
-}
-
 struct status ddl_rename_type(struct statement_context *context, const struct rename *rename)
 {
     struct status st = STATUS_OK;
@@ -816,7 +807,6 @@ struct status ddl_rename_type(struct statement_context *context, const struct re
     bool taken;
     TRY(ddl_edit_type(context, &rename->name, rename->if_exists, &type));
     if (type == NULL) goto out;
-    TRY(refuse_named(context, type));
     TRY(ddl_take_name(context, type->database_id, type->schema_id, rename->new_name,
         (struct name_value){.kind = NAME_RELATION, .id = type->id}, &taken));
     if (taken)
@@ -846,7 +836,6 @@ struct status ddl_move_type(
     if (schema->id == type->schema_id) goto out;
     if (schema->database_id != type->database_id)
         return ddl_unsupported(context, "moving a type to another database");
-    TRY(refuse_named(context, type));
     uint32_t schema_id = schema->id;
     TRY(ddl_take_name(context, type->database_id, schema_id, type->name,
         (struct name_value){.kind = NAME_RELATION, .id = type->id}, &taken));
