@@ -493,18 +493,36 @@ out:
     return st;
 }
 
+// The value is what `=` compares: of its type, and a literal is what the other side makes of it.
+static struct status nullif_operands(struct binder *binder, struct scalar **args, uint32_t position)
+{
+    struct status st = STATUS_OK;
+    struct type types[2];
+    struct function_match match;
+    TRY(bind_row_value(binder, &args[0]));
+    TRY(bind_row_value(binder, &args[1]));
+    TRY(bind_domain_operands(binder, "=", &args[0], &args[1], position));
+    for (uint32_t i = 0; i < 2; i++) types[i] = args[i]->type;
+    TRY(bind_at(binder,
+        function_resolve(binder->arena, FUNCTION_OPERATOR, NULL, "=", types, 2, &match), position));
+    TRY(bind_coerce_args(binder, args, 2, &match));
+
+out:
+    return st;
+}
+
 static struct status bind_nullif(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
 {
     struct status st = STATUS_OK;
-    struct scalar *left, *right, *equal;
-    TRY(bind_expr(binder, scope, expr->nullif.left, &left));
-    TRY(bind_expr(binder, scope, expr->nullif.right, &right));
-    TRY(bind_resolve_unknown(binder, &left));
-    TRY(bind_operator(binder, "=", bind_again(binder, left), right, expr->position, &equal));
+    struct scalar *args[2], *equal;
+    TRY(bind_expr(binder, scope, expr->nullif.left, &args[0]));
+    TRY(bind_expr(binder, scope, expr->nullif.right, &args[1]));
+    TRY(nullif_operands(binder, args, expr->position));
+    TRY(bind_operator(binder, "=", bind_again(binder, args[0]), args[1], expr->position, &equal));
     struct scalar *scalar =
-        scalar_with_args(binder->arena, SCALAR_NULLIF, left->type, expr->position, 2);
-    scalar->args[0] = left;
+        scalar_with_args(binder->arena, SCALAR_NULLIF, args[0]->type, expr->position, 2);
+    scalar->args[0] = args[0];
     scalar->args[1] = equal;
     *out = scalar;
 

@@ -208,6 +208,7 @@ static bool place_args(const struct function_expr *call, const struct bind_routi
 {
     const struct table_desc *desc = routine->function.user;
     uint32_t count = routine->function.arg_count;
+    if (routine->function.variadic && !call->variadic) return false; // What is to be gathered has no name.
     memset(places, 0, count * sizeof *places);
     for (uint32_t i = 0; i < call->args.count; i++) {
         struct expr *arg = call->args.items[i];
@@ -296,10 +297,13 @@ struct status bind_routine_args(struct binder *binder, const struct function_mat
         st = bind_expr(binder, &scope, routine->defaults[i], &all[i]);
         binder->resolutions = resolutions;
         TRY(st);
-        TRY(bind_resolve_unknown(binder, &all[i]));
-        if (!is_polymorphic(function->args[i]))
-            TRY(bind_coerce(
-                binder, &all[i], TYPE_OF(function->args[i]), CAST_ASSIGNMENT, NULL));
+        type_oid type = function->args[i];
+        if (is_polymorphic(type)) {
+            TRY(bind_resolve_unknown(binder, &all[i]));
+            continue;
+        }
+        if (function->variadic && i == total - 1) type = type_array_of(type);
+        TRY(bind_coerce(binder, &all[i], TYPE_OF(type), CAST_ASSIGNMENT, NULL));
     }
     *args = all;
     *count = total;

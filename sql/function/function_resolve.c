@@ -193,8 +193,9 @@ static bool in_schema(const struct function *function, const char *schema)
 
 static bool takes_count(const struct function *function, uint32_t count)
 {
-    if (function->variadic) return count >= function->arg_count && count > 0;
-    return count <= function->arg_count && count + function->default_count >= function->arg_count;
+    if (count + function->default_count < function->arg_count) return false;
+    if (function->variadic) return count > 0 || function->default_count > 0;
+    return count <= function->arg_count;
 }
 
 static struct candidate *make_candidate(

@@ -395,21 +395,47 @@ out:
     return st;
 }
 
-// A plan whose tables have changed is made anew. Rows of another form than the client was told are refused.
+static struct result_column *keep_columns(const struct prepared *prepared, struct arena *arena)
+{
+    struct result_column *kept = ARENA_ARRAY(arena, struct result_column, prepared->column_count + 1u);
+    for (uint32_t i = 0; i < prepared->column_count; i++) {
+        kept[i] = prepared->columns[i];
+        kept[i].name = arena_strdup(arena, kept[i].name);
+    }
+    return kept;
+}
+
+static bool is_as_told(const struct prepared *prepared)
+{
+    if (prepared->told_count != prepared->column_count) return false;
+    for (uint32_t i = 0; i < prepared->told_count; i++) {
+        const struct result_column *told = &prepared->told[i], *now = &prepared->columns[i];
+        if (told->type.oid != now->type.oid || told->type.typmod != now->type.typmod || strcmp(told->name, now->name) != 0)
+            return false;
+    }
+    return true;
+}
+
+// A plan whose tables have changed is made anew. Rows of another form than the client was told are refused, until they
+// have that form again.
 static struct status renew_plan(
     struct task *task, struct session *session, struct prepared *prepared, bool described)
 {
     struct status st;
     bool current;
     TRY(plan_is_current(task, session, prepared->built->plan, &current));
-    if (current) goto out;
-    uint32_t count = prepared->column_count;
-    type_oid *types = ARENA_ARRAY(&session->statement_arena, type_oid, count + 1u);
-    for (uint32_t i = 0; i < count; i++) types[i] = prepared->columns[i].type.oid;
-    TRY(build_plan(task, session, prepared));
-    bool same = count == prepared->column_count;
-    for (uint32_t i = 0; same && i < count; i++) same = types[i] == prepared->columns[i].type.oid;
-    if (described && !same)
+    if (!current) {
+        struct result_column *columns = NULL;
+        uint32_t count = prepared->column_count;
+        if (prepared->told == NULL) columns = keep_columns(prepared, &prepared->arena);
+        TRY(build_plan(task, session, prepared));
+        if (prepared->told == NULL) {
+            prepared->told = columns;
+            prepared->told_count = count;
+        }
+        prepared->untold = !is_as_told(prepared);
+    }
+    if (described && prepared->untold)
         st = status_make(E_FEATURE_NOT_SUPPORTED, "cached plan must not change result type");
 out:
     return st;
@@ -437,7 +463,7 @@ struct status prepared_renew(struct task *task, struct session *session, struct 
     struct status st;
     bool current, began = session->txn_state == TXN_IDLE;
     TRY(prepared_is_current(task, session, prepared, &current));
-    if (current) goto out;
+    if (current && !prepared->untold) goto out;
     TRY(session_begin_if_idle(task, session));
     TRY(renew_plan(task, session, prepared, true));
 out:

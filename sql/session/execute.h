@@ -45,6 +45,9 @@ struct prepared {
     const struct result_column *columns; // NULL: it returns no rows. Rows may have no columns, too.
     uint32_t column_count;
     bool described;
+    struct result_column *told;       // The columns that it had at first, once its plan is another; or NULL.
+    uint32_t told_count;
+    bool untold;                      // It returns others now, or rows where it had none.
     bool reads_only;                  // Needs no validation at commit.
     bool writes;                      // Modifies or locks rows: not in a read-only transaction.
     uint32_t references;

@@ -617,7 +617,7 @@ static struct status execute_execute(struct statement_context *context)
     TRY(execute_params(context, context->statement->as.execute, prepared, &params));
     execution.prepared = prepared;
     execution.params = params;
-    TRY(execution_begin(context->task, session, &execution, false));
+    TRY(execution_begin(context->task, session, &execution, true));
     const struct result_column *columns;
     uint32_t count;
     TRY(prepared_describe(context->task, session, prepared, &columns, &count));
