@@ -8,7 +8,7 @@
 // Checked   nothing that is sent to a machine has another virtual cluster's canary in it, no log line has any; a key that is
 //           forged is refused with 42501 and nothing else, unless it cannot be served at all; every row is one's own; no
 //           client is told of an internal error; a quota of memory, however tiny, is kept and felt by nobody else; when
-//           the faults and the quotas are over everybody gets on.
+//           the faults and the quotas are over everybody gets on. Limits of sessions: guests.h.
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -22,6 +22,7 @@
 #include "sql/wire/pgclient.h"
 #include "tenant/tenant.h"
 #include "tests/sim/canary.h"
+#include "tests/sim/guests.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/server_node.h"
 
@@ -56,6 +57,7 @@ struct tenants {
     uint64_t ids[TENANTS];        // 0: not known yet.
     uint64_t quotas[TENANTS];     // Bytes on each shard; 0: none.
     bool quotas_over;
+    struct guests *guests;
 };
 
 struct talker {
@@ -288,6 +290,7 @@ static struct status client_machine(struct task *task, struct world_node *node)
     const uint32_t tenant = node->id - (node->world->node_count - TENANTS) - 1;
     struct talker *first = talker_new(tenants, tenant, 1000 * node->starts);
     TRY(set_up(task, first));
+    TRY(guests_start(task, tenants->guests, node, tenant)); // A tiny quota would refuse even that.
     TRY(quota_set(task, first));
     tenants->ready |= 1u << tenant;
     node->serving = true;
@@ -459,6 +462,15 @@ static void quotas_end(struct tenants *tenants)
     }
 }
 
+static void check_guests(struct tenants *tenants)
+{
+    struct world *world = &tenants->world;
+    guests_end(tenants->guests);
+    world_expect(world, "all guests go", guests_have_gone, tenants->guests, END_WITHIN_NS);
+    if (!world->run->violated) guests_check(tenants->guests, &world->nodes[world->node_count - 1]);
+    world_expect(world, "all guests that may come are let in", guests_are_over, tenants->guests, END_WITHIN_NS);
+}
+
 static void run_tenants(struct sim_run *run, enum leak leak)
 {
     struct tenants *tenants = ARENA_NEW(&run->arena, struct tenants);
@@ -481,6 +493,7 @@ static void run_tenants(struct sim_run *run, enum leak leak)
     world_begin(world, run, &options);
     rules_make(tenants);
     if (leak == LEAK_NONE) quotas_draw(tenants);
+    tenants->guests = guests_new(world, world->node_count - TENANTS, names, leak == LEAK_NONE ? TENANTS : 0);
     world_start_all(world);
     world_expect(world, "all virtual clusters serve", are_ready, tenants, READY_WITHIN_NS);
     if (leak == LEAK_NONE) nemesis_plan(world, &faults);
@@ -491,6 +504,7 @@ static void run_tenants(struct sim_run *run, enum leak leak)
     world_run(world, NULL, NULL, 2 * WORLD_SECOND);
     tenants->healed = true;
     world_expect(world, "the clients of all virtual clusters get on", get_on, tenants, END_WITHIN_NS);
+    check_guests(tenants);
     for (uint32_t i = 0; i < TENANTS && !run->violated; i++) {
         if (canary_crossed(canaries[i]) == 0) sim_violation(run, "nothing of what %s reads was seen", names[i]);
     }
