@@ -76,7 +76,7 @@ TEMPLATES = [
 TEMPLATES = [entry for entry in TEMPLATES if "array_agg_of" not in entry[1]]
 BY_KIND = {kind: [text for of, text in TEMPLATES if of == kind] for kind in TYPES}
 COMPARABLE = tuple(kind for kind in TYPES if kind != "json")
-SHORTCUT = re.compile(r"\b(CASE|AND|OR|COALESCE|SELECT|ROW|NULL|ANY|ALL)\b")
+SHORTCUT = re.compile(r"\b(CASE|AND|OR|COALESCE|SELECT|ROW|NULL|ANY|ALL|IN)\b")
 
 AGGREGATES = [
     ("sum({numeric})"), ("avg({numeric})"), ("sum({float8})"), ("avg({int8})"), ("sum({interval})"), ("avg({interval})"), ("max({int4[]})"), ("min({inet})"), ("max({text})"), ("min({numeric})"), ("array_agg({int4} ORDER BY {int4}, k)"), ("array_agg({text[]} ORDER BY k) FILTER (WHERE false)"),
