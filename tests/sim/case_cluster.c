@@ -259,10 +259,9 @@ static bool it_is_taken(void *arg)
     return behind.taken;
 }
 
-// The log hands out what is behind the snapshot once more, and the follower once kept what it had of it.
-SIM_CASE(cluster_snapshot_behind, "a snapshot may be older than what its receiver has been handed meanwhile")
+// Up to where the follower has all of the snapshot, and more than that of the log.
+static void fall_behind(struct cluster_run *cluster, struct sim_run *run)
 {
-    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct world *world = &cluster->kv.world;
     memset(&behind, 0, sizeof behind);
     cluster_begin(cluster, run, 3, 300, NULL);
@@ -272,8 +271,57 @@ SIM_CASE(cluster_snapshot_behind, "a snapshot may be older than what its receive
     world_expect(world, "its leader", its_leader_is_known, cluster, 10 * WORLD_SECOND);
     if (!run->violated) world_spawn(&world->nodes[behind.leader - 1], behind.leader_shard, "send", send_it, NULL);
     world_expect(world, "entries behind the snapshot", it_is_passed, cluster, 60 * WORLD_SECOND);
+}
+
+// The log hands out what is behind the snapshot once more, and the follower once kept what it had of it.
+SIM_CASE(cluster_snapshot_behind, "a snapshot may be older than what its receiver has been handed meanwhile")
+{
+    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
+    struct world *world = &cluster->kv.world;
+    fall_behind(cluster, run);
     if (!run->violated) world_spawn(&world->nodes[2], behind.shard, "let go", let_go, NULL);
     world_expect(world, "the snapshot to be taken over", it_is_taken, cluster, 10 * WORLD_SECOND);
+    cluster_end(cluster);
+}
+
+static struct status hand_over(struct task *task, void *arg)
+{
+    (void)arg;
+    struct slice *slice = kv_slice_find(kv_shard_of(task->shard), behind.slice);
+    return slice == NULL ? STATUS_OK : slice_transfer(task, slice, behind.target);
+}
+
+static void note_stander(struct kv_world *kv, struct world_node *node, struct slice *slice)
+{
+    if (node->id != 3 || slice->id != behind.slice || !slice->installing || slice->log.raft.role == RAFT_FOLLOWER) return;
+    sim_violation(kv->world.run, "a replica stands for election, or leads, while another node's state takes the place of its own");
+}
+
+static bool it_is_taken_by_a_follower(void *arg)
+{
+    struct cluster_run *cluster = arg;
+    kv_world_replicas_each(&cluster->kv, note_stander);
+    return behind.taken;
+}
+
+static bool line_is_slow(void *arg)
+{
+    (void)arg;
+    return sim_reached("snapshot.slow_line");
+}
+
+// It follows when that is looked at, and could be elected, since its log has everything: it is told to, in between.
+SIM_CASE(cluster_snapshot_stands, "a replica that takes over a snapshot does not come to lead what it throws away")
+{
+    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
+    struct world *world = &cluster->kv.world;
+    fall_behind(cluster, run);
+    marks_insist("snapshot.slow_line");
+    if (!run->violated) world_spawn(&world->nodes[2], behind.shard, "let go", let_go, NULL);
+    world_expect(world, "the replica to have seen that it follows", line_is_slow, cluster, 10 * WORLD_SECOND);
+    if (!run->violated) world_spawn(&world->nodes[behind.leader - 1], behind.leader_shard, "hand over", hand_over, NULL);
+    world_expect(world, "the snapshot to be taken over", it_is_taken_by_a_follower, cluster, 10 * WORLD_SECOND);
+    marks_insist(NULL);
     cluster_end(cluster);
 }
 
