@@ -682,15 +682,21 @@ void raft_installed(
 
 void raft_flush(struct raft *raft)
 {
-    raft->held = false;
+    raft->held = raft->held_lazy = false;
     if (raft->role == RAFT_LEADER)
-        raft_leader_flush(raft, true);
+        raft_leader_flush(raft, RAFT_ANYBODY);
     else
         acknowledge(raft);
 }
 
 void raft_flush_held(struct raft *raft)
 {
-    raft->held = false;
-    if (raft->role == RAFT_LEADER) raft_leader_flush(raft, false);
+    raft->held = raft->held_lazy = false;
+    if (raft->role == RAFT_LEADER) raft_leader_flush(raft, RAFT_LAZY);
+}
+
+void raft_flush_lazy(struct raft *raft)
+{
+    raft->held = raft->held_lazy = false;
+    if (raft->role == RAFT_LEADER) raft_leader_flush(raft, RAFT_NOBODY);
 }

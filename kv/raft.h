@@ -40,6 +40,10 @@
 #define RAFT_PACED_MESSAGES 1u
 #define RAFT_PACED_ENTRIES 128u
 #define RAFT_PACED_BODY_BYTES (8u << 10) // An entry larger than this does not wait.
+// While entries come that fast, voters without whom there is a quorum get theirs in larger and fewer appends: each
+// costs its receiver two wakings and a write to its disk. Who they are is looked at with each tick.
+#define RAFT_BUSY_ENTRIES 256u // In a tick.
+#define RAFT_LAZY_ENTRIES 512u
 #define RAFT_WINDOW_BYTES (16u << 20)
 #define RAFT_KEPT_BYTES (4u << 20)           // For members that are silent.
 #define RAFT_SNAPSHOT_KEPT_BYTES (64u << 20) // While a snapshot is under way.
@@ -135,6 +139,7 @@ struct raft_progress {
     bool probing;            // An append of a prober is under way.
     bool active;             // Was heard from in this election timeout.
     bool damaged;            // Said so: it gets nothing and counts for nothing.
+    bool lazy;               // The quickest are enough without it.
     bool vote_known, vote;   // As a candidate.
     uint64_t commit_sent;    // Highest commit index told.
     uint64_t heartbeat_next; // `next` when the last heartbeat left.
@@ -183,7 +188,8 @@ struct raft {
     bool still;   // raft_stand.
     uint32_t transferee;
     uint64_t hard_version, hard_durable_version;
-    bool held; // The last flush held appends back: raft_flush_held soon.
+    bool held;      // The last flush held appends back: raft_flush_held soon.
+    bool held_lazy; // Appends to members that are not needed for a quorum: raft_flush_lazy, later.
 
     // The module's own.
     struct raft_io io;
@@ -199,6 +205,8 @@ struct raft {
     bool hard_owed;      // Alone, a new term is not written down until someone else joins.
     uint64_t term_start; // Leader: index of the entry that opened the term.
     uint64_t round;
+    uint64_t tick_last; // Leader: `last` at the last tick.
+    bool busy;          // Many entries came between the last two.
     uint32_t elapsed, timeout; // Ticks.
     uint32_t transfer_elapsed;
     uint32_t idle_ticks;
@@ -275,8 +283,9 @@ void raft_installed(
     struct raft *raft, uint64_t index, uint64_t term, const struct raft_config *config);
 // Sends what there is to send: appends of all entries that were proposed since.
 void raft_flush(struct raft *raft);
-// The same, and what was held back leaves, too.
+// The same, and what was held back leaves, too; to members that are not needed for a quorum, with raft_flush_lazy.
 void raft_flush_held(struct raft *raft);
+void raft_flush_lazy(struct raft *raft);
 
 // --- outputs -------------------------------------------------------------------------------------
 

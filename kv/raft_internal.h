@@ -29,7 +29,9 @@ void raft_timeout_draw(struct raft *raft);
 // --- raft_leader.c
 void raft_become_leader(struct raft *raft);
 void raft_leader_tick(struct raft *raft);
-void raft_leader_flush(struct raft *raft, bool pace);
+// Who may be made to wait for more.
+enum raft_patience { RAFT_NOBODY, RAFT_LAZY, RAFT_ANYBODY };
+void raft_leader_flush(struct raft *raft, enum raft_patience patience);
 // Ticks again. Whether a leader did, whose members rest.
 bool raft_rouse(struct raft *raft);
 void raft_leader_heartbeat(struct raft *raft, bool quiet);

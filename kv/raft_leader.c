@@ -3,6 +3,7 @@
 // The leader's side of consensus: progress of members, appends, commits, changes of members, handing over.
 #include <stdlib.h>
 
+#include "core/mark.h"
 #include "kv/raft_internal.h"
 
 #define SILENT_TICKS 20u // A member that says nothing for so long is not waited for.
@@ -135,6 +136,8 @@ void raft_become_leader(struct raft *raft)
     raft->elapsed = 0;
     raft->idle_ticks = 0;
     raft->transferee = 0;
+    raft->tick_last = raft->last;
+    raft->busy = false;
     raft_progress_make(raft);
     raft_window_push(raft, raft->term, RAFT_NOOP, bytes_of(NULL, 0), NULL);
     raft->term_start = raft->last;
@@ -275,6 +278,28 @@ static uint32_t active_voters(const struct raft *raft)
     return count;
 }
 
+// While many entries come: which voters the others make a quorum without. The quickest are those that have most of the
+// log; who has become slower than one that waits changes places with it.
+static void lazy_choose(struct raft *raft)
+{
+    uint32_t quorum = raft_config_voters(&raft->config) / 2 + 1;
+    uint32_t needed = quorum - (raft_config_votes(&raft->config, raft->self) ? 1 : 0);
+    raft->busy =
+        raft->last - raft->tick_last >= RAFT_BUSY_ENTRIES || SIM_MAYBE("raft.busy");
+    raft->tick_last = raft->last;
+    for (uint32_t i = 0; i < raft->progress_count; i++) {
+        struct raft_progress *progress = &raft->progress[i];
+        uint32_t quicker = 0;
+        for (uint32_t k = 0; k < raft->progress_count && !progress->learner; k++) {
+            const struct raft_progress *other = &raft->progress[k];
+            if (k == i || other->learner || other->damaged || !other->active) continue;
+            quicker += other->match > progress->match ||
+                       (other->match == progress->match && k < i);
+        }
+        progress->lazy = raft->busy && !progress->learner && quicker >= needed;
+    }
+}
+
 void raft_leader_tick(struct raft *raft)
 {
     if (raft->progress_count == 0 && raft->commit == raft->last && raft->applied == raft->last) {
@@ -295,6 +320,7 @@ void raft_leader_tick(struct raft *raft)
         for (uint32_t i = 0; i < raft->progress_count; i++)
             raft->progress[i].active = false;
     }
+    lazy_choose(raft);
     bool rest = may_rest(raft) && raft->idle_ticks >= rest_after(raft);
     raft->idle_ticks = may_rest(raft) ? raft->idle_ticks + 1 : 0;
     raft_leader_heartbeat(raft, rest);
@@ -347,14 +373,26 @@ static void need_snapshot(struct raft *raft, struct raft_progress *progress)
 }
 
 // Whether what is there for this member can wait for more.
-static bool paced(struct raft *raft, const struct raft_progress *progress)
+static bool paced(
+    struct raft *raft, const struct raft_progress *progress, enum raft_patience patience)
 {
-    return progress->inflight_messages >= RAFT_PACED_MESSAGES &&
-           raft->last - progress->next + 1 < RAFT_PACED_ENTRIES && raft->transferee == 0 &&
-           raft_entry_at(raft, raft->last)->body.size < RAFT_PACED_BODY_BYTES;
+    if (patience == RAFT_NOBODY || raft->transferee != 0) return false;
+    const struct raft_entry *newest = raft_entry_at(raft, raft->last);
+    if (newest->body.size >= RAFT_PACED_BODY_BYTES || newest->kind != RAFT_DATA) return false;
+    uint64_t waiting = raft->last - progress->next + 1;
+    if (progress->lazy && waiting < RAFT_LAZY_ENTRIES) {
+        covered("raft.lazy_waits");
+        raft->held_lazy = true;
+        return true;
+    }
+    if (patience == RAFT_LAZY || progress->inflight_messages < RAFT_PACED_MESSAGES ||
+        waiting >= RAFT_PACED_ENTRIES)
+        return false;
+    raft->held = true;
+    return true;
 }
 
-void raft_leader_flush(struct raft *raft, bool pace)
+void raft_leader_flush(struct raft *raft, enum raft_patience patience)
 {
     if (raft_hard_dirty(raft)) return; // Appends leave when the term is durable.
     uint64_t bytes_max;
@@ -373,10 +411,7 @@ void raft_leader_flush(struct raft *raft, bool pace)
         while (progress->next <= raft->last &&
                progress->inflight_messages < RAFT_INFLIGHT_MESSAGES &&
                progress->inflight_bytes < RAFT_INFLIGHT_BYTES) {
-            if (pace && paced(raft, progress)) {
-                raft->held = true;
-                break;
-            }
+            if (paced(raft, progress, patience)) break;
             send_append(raft, progress, kept);
         }
     }

@@ -90,6 +90,7 @@ struct raft_log {
     struct list_link tick_link;  // In the shard's list of those that are not quiet.
     struct list_link owing_link; // In the shard's list of those that rest without one of their members.
     struct list_link held_link;  // In the shard's list of those that hold appends back.
+    struct list_link lazy_link;  // The same, to members that are not needed for a quorum.
 };
 
 struct raft_proposal {

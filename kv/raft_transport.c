@@ -137,21 +137,46 @@ static void hold_ended(struct timer *timer)
 {
     struct raft_shard *raft_shard = container_of(timer, struct raft_shard, hold);
     struct list_link *link;
-    while ((link = list_pop(&raft_shard->held)) != NULL)
-        raft_flush_held(&container_of(link, struct raft_log, held_link)->raft);
+    while ((link = list_pop(&raft_shard->held)) != NULL) {
+        struct raft_log *log = container_of(link, struct raft_log, held_link);
+        raft_flush_held(&log->raft);
+        raft_shard_held(raft_shard, log);
+    }
+}
+
+static void hold_lazy_ended(struct timer *timer)
+{
+    struct raft_shard *raft_shard = container_of(timer, struct raft_shard, hold_lazy);
+    struct list_link *link;
+    while ((link = list_pop(&raft_shard->held_lazy)) != NULL) {
+        struct raft_log *log = container_of(link, struct raft_log, lazy_link);
+        raft_flush_lazy(&log->raft);
+        raft_shard_held(raft_shard, log);
+    }
+}
+
+static void hold(struct raft_shard *raft_shard, struct list_link *all, struct list_link *link,
+    struct timer *timer, uint64_t after_ns)
+{
+    if (list_linked(link)) return;
+    list_append(all, link);
+    if (!timer->armed)
+        timer_arm(raft_shard->shard, timer, shard_now_ns(raft_shard->shard) + after_ns);
 }
 
 void raft_shard_held(struct raft_shard *raft_shard, struct raft_log *log)
 {
     if (!log->raft.held) {
         list_remove(&log->held_link);
-        return;
+    } else {
+        hold(raft_shard, &raft_shard->held, &log->held_link, &raft_shard->hold, RAFT_HOLD_NS);
     }
-    if (list_linked(&log->held_link)) return;
-    list_append(&raft_shard->held, &log->held_link);
-    if (raft_shard->hold.armed) return;
-    timer_arm(
-        raft_shard->shard, &raft_shard->hold, shard_now_ns(raft_shard->shard) + RAFT_HOLD_NS);
+    if (!log->raft.held_lazy) {
+        list_remove(&log->lazy_link);
+    } else {
+        hold(raft_shard, &raft_shard->held_lazy, &log->lazy_link, &raft_shard->hold_lazy,
+            RAFT_LAZY_NS);
+    }
 }
 
 void raft_shard_tick_set(struct raft_shard *raft_shard, struct raft_log *log, bool ticks)
@@ -332,6 +357,7 @@ void raft_shard_remove(struct raft_shard *raft_shard, struct raft_log *log)
     list_remove(&log->tick_link);
     list_remove(&log->owing_link);
     list_remove(&log->held_link);
+    list_remove(&log->lazy_link);
 }
 
 // --- life ----------------------------------------------------------------------------------------
@@ -349,12 +375,14 @@ struct raft_shard *raft_shard_create(
     list_init(&raft_shard->ticking);
     list_init(&raft_shard->owing);
     list_init(&raft_shard->held);
+    list_init(&raft_shard->held_lazy);
     list_init(&raft_shard->dirty);
     list_init(&raft_shard->sending);
     raft_shard->hook.fn = turn_end;
     raft_shard->tick.fire = tick;
     raft_shard->alive.fire = alive;
     raft_shard->hold.fire = hold_ended;
+    raft_shard->hold_lazy.fire = hold_lazy_ended;
     return raft_shard;
 }
 
@@ -366,6 +394,7 @@ void raft_shard_destroy(struct raft_shard *raft_shard)
     timer_disarm(raft_shard->shard, &raft_shard->tick);
     timer_disarm(raft_shard->shard, &raft_shard->alive);
     timer_disarm(raft_shard->shard, &raft_shard->hold);
+    timer_disarm(raft_shard->shard, &raft_shard->hold_lazy);
     turn_hook_disarm(raft_shard->shard, &raft_shard->hook);
     while ((entry = hashmap_next(&raft_shard->peers, &at)) != NULL)
         peer_free(entry->value);

@@ -21,6 +21,7 @@
 #define RAFT_SILENT_NS UINT64_C(1500000000)
 #define RAFT_FRAME_BYTES (1u << 20)
 #define RAFT_HOLD_NS UINT64_C(1000000) // The longest that a small append waits for others.
+#define RAFT_LAZY_NS UINT64_C(4000000) // The same, to a member that is not needed for a quorum.
 
 struct raft_peer; // A shard of another node.
 
@@ -37,8 +38,8 @@ struct raft_shard {
     uint32_t self; // Node.
     struct raft_network network;
     struct hashmap groups; // struct raft_log by slice.
-    struct list_link ticking, dirty, owing, held;
-    struct timer tick, alive, hold;
+    struct list_link ticking, dirty, owing, held, held_lazy;
+    struct timer tick, alive, hold, hold_lazy;
     uint64_t alive_due_ns; // When the others are told next.
     struct turn_hook hook;
     struct hashmap peers;       // struct raft_peer by node and shard.
@@ -82,7 +83,7 @@ void raft_shard_remove(struct raft_shard *raft_shard, struct raft_log *log);
 void raft_shard_dirty(struct raft_shard *raft_shard, struct raft_log *log);
 // Whether the group gets ticks.
 void raft_shard_tick_set(struct raft_shard *raft_shard, struct raft_log *log, bool ticks);
-// The group holds appends back: raft_flush_held is called before long.
+// After a flush: what the group holds back leaves before long.
 void raft_shard_held(struct raft_shard *raft_shard, struct raft_log *log);
 void raft_shard_send(
     struct raft_shard *raft_shard, uint64_t slice, const struct raft_message *message);

@@ -58,6 +58,7 @@ struct cluster_snapshot {
 
 struct raft_cluster {
     uint64_t random;
+    bool lazy_waits; // raft_flush_lazy is the test's to call.
     struct cluster_replica nodes[CLUSTER_NODES_END];
     struct cluster_message bag[CLUSTER_BAG];
     uint32_t bag_count;
@@ -303,6 +304,8 @@ static void cluster_pump(struct cluster_replica *replica)
     }
     raft_flush(raft);
     if (raft->held && (raft->last + raft->commit) % 3 == 0) raft_flush_held(raft);
+    if (raft->held_lazy && !replica->cluster->lazy_waits && (raft->last + raft->commit) % 5 == 0)
+        raft_flush_lazy(raft);
     cluster_apply(replica);
     cluster_check_leader(replica);
 }
@@ -520,6 +523,17 @@ static bool cluster_propose(struct cluster_replica *replica, size_t size)
     return true;
 }
 
+// Disks and messages, until nothing is under way.
+static void cluster_settle(struct raft_cluster *cluster)
+{
+    for (uint32_t rounds = 0; rounds < 20; rounds++) {
+        for (uint32_t i = 1; i < CLUSTER_NODES_END; i++)
+            if (cluster->nodes[i].running) cluster_disk_complete(&cluster->nodes[i], UINT32_MAX);
+        cluster_deliver_all(cluster);
+        cluster_snapshots_finish(cluster);
+    }
+}
+
 // Time passes with everything working: a tick everywhere, disks and messages at once.
 static void cluster_run(struct raft_cluster *cluster, uint32_t ticks)
 {
@@ -530,12 +544,6 @@ static void cluster_run(struct raft_cluster *cluster, uint32_t ticks)
             raft_tick(&replica->raft);
             cluster_pump(replica);
         }
-        for (uint32_t rounds = 0; rounds < 20; rounds++) {
-            for (uint32_t i = 1; i < CLUSTER_NODES_END; i++)
-                if (cluster->nodes[i].running)
-                    cluster_disk_complete(&cluster->nodes[i], UINT32_MAX);
-            cluster_deliver_all(cluster);
-            cluster_snapshots_finish(cluster);
-        }
+        cluster_settle(cluster);
     }
 }

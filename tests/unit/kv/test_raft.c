@@ -162,6 +162,84 @@ Test(raft, small_appends_wait_for_more_while_two_are_under_way)
     teardown();
 }
 
+static void propose_many(struct cluster_replica *leader, uint32_t count)
+{
+    uint64_t index;
+    for (uint32_t i = 0; i < count; i++)
+        cr_assert(raft_propose(&leader->raft, BYTES_LITERAL("entry"), NULL, &index));
+}
+
+// The member that the leader lets wait; NULL: none.
+static struct cluster_replica *lazy_of(struct cluster_replica *leader)
+{
+    struct cluster_replica *found = NULL;
+    for (uint32_t i = 0; i < leader->raft.progress_count; i++) {
+        if (!leader->raft.progress[i].lazy) continue;
+        cr_expect_null(found);
+        found = &cluster->nodes[leader->raft.progress[i].node];
+    }
+    return found;
+}
+
+// One of three voters is enough beside the leader: the other gets what many turns have brought in one append.
+Test(raft, under_load_who_is_not_needed_for_a_quorum_gets_fewer_appends)
+{
+    setup(3);
+    struct cluster_replica *leader = elect();
+    cluster_run(cluster, 3);
+    cluster->lazy_waits = true;
+    cr_expect_null(lazy_of(leader), "few entries are for everybody at once");
+    propose_many(leader, RAFT_BUSY_ENTRIES);
+    cluster_run(cluster, 1);
+    struct cluster_replica *lazy = lazy_of(leader);
+    cr_assert_not_null(lazy);
+    uint64_t before = lazy->raft.last;
+    for (uint32_t i = 0; i < 10; i++) {
+        propose_many(leader, 5);
+        cluster_pump(leader);
+        cr_expect(leader->raft.held_lazy);
+        cluster_settle(cluster);
+        cr_expect_eq(leader->raft.commit, leader->raft.last, "the quick ones have committed it");
+    }
+    cr_expect_eq(lazy->raft.last, before);
+    uint64_t sent = cluster->messages_sent;
+    raft_flush_lazy(&leader->raft);
+    cr_expect_eq(cluster->messages_sent, sent + 1);
+    cr_expect(!leader->raft.held_lazy);
+    propose_many(leader, RAFT_LAZY_ENTRIES);
+    sent = cluster->messages_sent;
+    raft_flush(&leader->raft);
+    cr_expect_eq(cluster->messages_sent, sent + 2, "so many wait for nobody");
+    cluster_run(cluster, 30);
+    cr_expect_null(lazy_of(leader));
+    cr_expect(same_everywhere(leader->raft.last), "what comes last does not stay behind");
+    teardown();
+}
+
+Test(raft, who_waits_takes_the_place_of_a_quick_member_that_is_gone)
+{
+    setup(3);
+    struct cluster_replica *leader = elect();
+    cluster->lazy_waits = true;
+    propose_many(leader, RAFT_BUSY_ENTRIES);
+    cluster_run(cluster, 1);
+    struct cluster_replica *lazy = lazy_of(leader);
+    cr_assert_not_null(lazy);
+    struct cluster_replica *quick = other_than(leader, other_than(leader, 0) == lazy);
+    cut_off(quick->node, true);
+    propose_many(leader, RAFT_BUSY_ENTRIES);
+    cluster_pump(leader);
+    raft_flush_lazy(&leader->raft); // The driver's, some milliseconds later.
+    cluster_settle(cluster);
+    cluster_run(cluster, 1);
+    cr_expect_eq(lazy_of(leader), quick);
+    propose_many(leader, RAFT_BUSY_ENTRIES);
+    cluster_pump(leader);
+    cluster_settle(cluster);
+    cr_expect_eq(leader->raft.commit, leader->raft.last);
+    teardown();
+}
+
 Test(raft, an_append_is_acknowledged_once_when_it_is_durable)
 {
     setup(3);
