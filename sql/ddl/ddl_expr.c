@@ -294,12 +294,14 @@ static bool names_sequence(const struct expr *expr)
 struct table_walk {
     struct arena *arena;
     struct select *select;
+    struct statement *statement; // NULL: `select`.
     struct ddl_tables *tables;
     const char **ctes; // Names in scope that are no tables.
     uint32_t cte_count;
 };
 
 static void walk_select(struct table_walk *walk, struct select *select);
+static void walk_statement(struct table_walk *walk, struct statement *statement);
 
 static void note_subquery(struct expr *expr, void *arg)
 {
@@ -337,23 +339,31 @@ static void walk_from(struct table_walk *walk, struct from_item *item)
     }
 }
 
+static void walk_with(struct table_walk *walk, struct with_clause *with)
+{
+    const bool recursive = with != NULL && with->recursive; // One may name the next.
+    for (uint32_t i = 0; recursive && i < with->count; i++)
+        DDL_APPEND(walk->arena, walk->ctes, walk->cte_count, with->items[i].name);
+    for (uint32_t i = 0; with != NULL && i < with->count; i++) {
+        struct cte *cte = &with->items[i];
+        walk_statement(walk, cte->statement);
+        if (!recursive)
+            DDL_APPEND(walk->arena, walk->ctes, walk->cte_count, cte->name);
+    }
+}
+
+static void walk_targets(struct table_walk *walk, const struct target_list *targets)
+{
+    for (uint32_t i = 0; i < targets->count; i++)
+        expr_visit(targets->items[i].expr, note_subquery, walk);
+}
+
 static void walk_select(struct table_walk *walk, struct select *select)
 {
     if (select == NULL) return;
     uint32_t outer_count = walk->cte_count;
-    const bool recursive = select->with != NULL && select->with->recursive; // One may name the next.
-    for (uint32_t i = 0; recursive && i < select->with->count; i++)
-        DDL_APPEND(walk->arena, walk->ctes, walk->cte_count, select->with->items[i].name);
-    for (uint32_t i = 0; select->with != NULL && i < select->with->count; i++) {
-        struct cte *cte = &select->with->items[i];
-        if (cte->statement->tag == STATEMENT_SELECT) walk_select(walk, cte->statement->as.select);
-        if (!recursive)
-            DDL_APPEND(walk->arena, walk->ctes, walk->cte_count, cte->name);
-    }
-    for (uint32_t i = 0; i < select->targets.count; i++) {
-        struct expr *expr = select->targets.items[i].expr;
-        expr_visit(expr, note_subquery, walk);
-    }
+    walk_with(walk, select->with);
+    walk_targets(walk, &select->targets);
     expr_visit_list(&select->distinct_on, note_subquery, walk);
     for (uint32_t i = 0; i < select->from.count; i++)
         walk_from(walk, select->from.items[i]);
@@ -371,10 +381,76 @@ static void walk_select(struct table_walk *walk, struct select *select)
     walk->cte_count = outer_count;
 }
 
+static void walk_assignments(struct table_walk *walk, const struct assignment_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        expr_visit(list->items[i].value, note_subquery, walk);
+}
+
+static void walk_insert(struct table_walk *walk, struct insert *insert)
+{
+    walk_select(walk, insert->source);
+    for (uint32_t i = 0; i < insert->conflict_elements.count; i++)
+        expr_visit(insert->conflict_elements.items[i].expr, note_subquery, walk);
+    expr_visit(insert->conflict_elements_where, note_subquery, walk);
+    walk_assignments(walk, &insert->conflict_assignments);
+    expr_visit(insert->conflict_where, note_subquery, walk);
+    walk_targets(walk, &insert->returning);
+}
+
+static void walk_statement(struct table_walk *walk, struct statement *statement)
+{
+    const uint32_t outer_count = walk->cte_count;
+    if (statement->tag == STATEMENT_SELECT) {
+        walk_select(walk, statement->as.select);
+        return;
+    }
+    if (ddl_written_table(statement) == NULL) return;
+    DDL_APPEND(walk->arena, walk->tables->writes, walk->tables->write_count, statement);
+    if (statement->tag == STATEMENT_INSERT) {
+        walk_with(walk, statement->as.insert->with);
+        walk_insert(walk, statement->as.insert);
+    } else if (statement->tag == STATEMENT_UPDATE) {
+        struct update *update = statement->as.update;
+        walk_with(walk, update->with);
+        walk_assignments(walk, &update->assignments);
+        for (uint32_t i = 0; i < update->from.count; i++) walk_from(walk, update->from.items[i]);
+        expr_visit(update->where, note_subquery, walk);
+        walk_targets(walk, &update->returning);
+    } else {
+        struct delete_ *delete = statement->as.delete_;
+        walk_with(walk, delete->with);
+        for (uint32_t i = 0; i < delete->from.count; i++) walk_from(walk, delete->from.items[i]);
+        expr_visit(delete->where, note_subquery, walk);
+        walk_targets(walk, &delete->returning);
+    }
+    walk->cte_count = outer_count;
+}
+
+struct table_target *ddl_written_table(struct statement *statement)
+{
+    switch (statement->tag) {
+    case STATEMENT_INSERT: return &statement->as.insert->target;
+    case STATEMENT_UPDATE: return &statement->as.update->target;
+    case STATEMENT_DELETE: return &statement->as.delete_->target;
+    default: return NULL;
+    }
+}
+
 static void tables_on_stack(void *arg)
 {
     struct table_walk *walk = arg;
-    walk_select(walk, walk->select);
+    if (walk->statement != NULL)
+        walk_statement(walk, walk->statement);
+    else
+        walk_select(walk, walk->select);
+}
+
+void ddl_collect_statement(struct arena *arena, struct statement *statement, struct ddl_tables *tables)
+{
+    *tables = (struct ddl_tables){0};
+    struct table_walk walk = {.arena = arena, .statement = statement, .tables = tables};
+    stack_call(tables_on_stack, &walk);
 }
 
 void ddl_collect_tables(struct arena *arena, struct select *select, struct ddl_tables *tables)

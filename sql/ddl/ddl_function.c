@@ -336,8 +336,7 @@ static struct status allowed(
     }
 }
 
-// The text of an SQL-standard body, from its statements.
-static struct status write_body(struct statement_context *context, struct table_desc *function)
+struct status ddl_write_body(struct statement_context *context, struct table_desc *function)
 {
     struct status st = STATUS_OK;
     const struct function_desc *desc = &function->function;
@@ -384,7 +383,7 @@ static struct status split_body(struct statement_context *context,
         deparse_statement(&one, create->statements[i], 0);
         TRY(add_statement(context, function, buffer_string(&one)));
     }
-    TRY(write_body(context, function));
+    TRY(ddl_write_body(context, function));
 out:
     return st;
 }
@@ -452,6 +451,17 @@ static struct status check_result(struct statement_context *context,
 static struct status settle_statement(struct statement_context *context, struct table_desc *function,
     const struct function_frame *frame, const struct type *types, const char **sql);
 
+void ddl_function_frame(const struct table_desc *function, struct function_frame *frame,
+    const char **names, struct type *types)
+{
+    *frame = (struct function_frame){.function = function->name, .names = names};
+    for (uint32_t i = 0; i < function->column_count; i++) {
+        if (!function_is_input(function->columns[i].identity)) continue;
+        types[frame->count] = function->columns[i].type;
+        names[frame->count++] = function->columns[i].name;
+    }
+}
+
 // Plans every statement once, so that what is wrong with it is said now.
 static struct status check_body(struct statement_context *context, struct table_desc *function)
 {
@@ -460,16 +470,13 @@ static struct status check_body(struct statement_context *context, struct table_
     const struct function_desc *desc = &function->function;
     struct type *types = ARENA_ARRAY(context->arena, struct type, function->column_count + 1);
     const char **names = ARENA_ARRAY(context->arena, const char *, function->column_count + 1);
-    struct function_frame frame = {.function = function->name, .names = names};
+    struct function_frame frame;
     const struct result_column *columns = NULL;
     uint32_t column_count = 0;
     struct prepared *prepared;
-    for (uint32_t i = 0; i < function->column_count; i++) {
+    for (uint32_t i = 0; i < function->column_count; i++)
         if (is_polymorphic(function->columns[i].type.oid)) return st;
-        if (!function_is_input(function->columns[i].identity)) continue;
-        types[frame.count] = function->columns[i].type;
-        names[frame.count++] = function->columns[i].name;
-    }
+    ddl_function_frame(function, &frame, names, types);
     const char *checked = vars_get(session, "check_function_bodies");
     if (checked != NULL && strcmp(checked, "off") == 0 && desc->body_kind == 'q') return st;
     for (uint32_t i = 0; i < desc->statement_count; i++) {
@@ -488,7 +495,7 @@ static struct status check_body(struct statement_context *context, struct table_
         TRY(st);
         if (desc->body_kind != 'q') TRY(settle_statement(context, function, &frame, types, &desc->statements[i].sql));
     }
-    if (desc->body_kind != 'q') TRY(write_body(context, function));
+    if (desc->body_kind != 'q') TRY(ddl_write_body(context, function));
     if (desc->statement_count == 0) TRY(check_result(context, function, NULL, 0));
 out:
     return st;
@@ -514,18 +521,8 @@ out:
     return st;
 }
 
-static struct object_name *written_table(const struct statement *statement)
-{
-    switch (statement->tag) {
-    case STATEMENT_INSERT: return &statement->as.insert->target.name;
-    case STATEMENT_UPDATE: return &statement->as.update->target.name;
-    case STATEMENT_DELETE: return &statement->as.delete_->target.name;
-    default: return NULL;
-    }
-}
-
 // In the text of an SQL-standard body names mean for ever what they mean now: tables get their schemas, what else there is
-// is written out as in a view. Of statements that write only the values are, and the table.
+// is written out as in a view. Of statements that write only the values are, and the tables.
 static struct status settle_statement(struct statement_context *context, struct table_desc *function,
     const struct function_frame *frame, const struct type *types, const char **sql)
 {
@@ -540,13 +537,11 @@ static struct status settle_statement(struct statement_context *context, struct 
     TRY(parse_sql_on_stack(context->arena, text, &list));
     struct statement *statement = list.items[0];
     const bool query = statement->tag == STATEMENT_SELECT;
-    if (query) {
-        ddl_collect_tables(context->arena, statement->as.select, &tables);
-        for (uint32_t i = 0; i < tables.count; i++) TRY(settle_table(context, function, &tables.items[i]->table.name));
-        TRY(ddl_qualify_query_types(context, &tables));
-    } else {
-        TRY(settle_table(context, function, written_table(statement)));
-    }
+    ddl_collect_statement(context->arena, statement, &tables);
+    for (uint32_t i = 0; i < tables.count; i++) TRY(settle_table(context, function, &tables.items[i]->table.name));
+    for (uint32_t i = 0; i < tables.write_count; i++)
+        TRY(settle_table(context, function, &ddl_written_table(tables.writes[i])->name));
+    TRY(ddl_qualify_query_types(context, &tables));
     const struct function_frame *outer = session->frame;
     session->frame = frame;
     st = plan_resolve(

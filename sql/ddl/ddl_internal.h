@@ -212,6 +212,8 @@ char *ddl_deparse(struct arena *arena, const struct expr *expr);
 CHECKED struct status ddl_rename_in_text(
     struct arena *arena, const char **text, const char *from, const char *to);
 // The table names that a query mentions anywhere, in place; those of its own WITH clauses left out.
+struct resolutions;
+struct function_frame;
 struct ddl_tables {
     struct from_item **items; // FROM_TABLE, but for names of WITH queries.
     uint32_t count;
@@ -222,6 +224,8 @@ struct ddl_tables {
     struct expr **sequences; // Calls of nextval() and the like.
     uint32_t sequence_count;
     bool has_parameter;
+    struct statement **writes; // INSERT, UPDATE, DELETE: itself, or in WITH.
+    uint32_t write_count;
 };
 // Writes the id of the sequence that such a call names in place of its name; 0: it names none.
 CHECKED struct status ddl_name_sequence(
@@ -234,6 +238,9 @@ CHECKED struct status ddl_check_view_option(
 CHECKED struct status ddl_qualify_query_types(
     struct statement_context *context, const struct ddl_tables *tables);
 void ddl_collect_tables(struct arena *arena, struct select *select, struct ddl_tables *tables);
+// Of a query or a statement that writes, whose own table is in tables->writes.
+void ddl_collect_statement(struct arena *arena, struct statement *statement, struct ddl_tables *tables);
+struct table_target *ddl_written_table(struct statement *statement); // NULL: it writes none.
 char *ddl_deparse_select(struct arena *arena, const struct select *select);
 // Checks a DEFAULT of a column of that type for what it may not have, resolves nextval('s') to the sequence's id, and
 // gives the text to store.
@@ -465,7 +472,27 @@ struct ddl_rename_in_views {
     const char *column, *new_column;     // NULL: of the table.
     const char *new_table, *new_schema;  // NULL: as it was.
 };
-// Before the catalog has the new name. 0A000 where a query or function cannot follow.
+// A kept statement as it was bound, with what it says of tables.
+struct ddl_kept_query {
+    struct statement *statement;
+    struct ddl_tables tables;
+    struct resolutions *resolutions;
+};
+CHECKED struct status ddl_rename_in_query(struct statement_context *context,
+    struct ddl_kept_query *query, const struct ddl_rename_in_views *rename);
+// sql/ddl/ddl_function_rename.c: bodies in SQL-standard form.
+CHECKED struct status ddl_rename_in_functions(
+    struct statement_context *context, const struct ddl_rename_in_views *rename);
+// Those that use the column, appended.
+CHECKED struct status ddl_functions_using(struct statement_context *context,
+    const struct table_desc *table, const struct column_desc *column, struct table_desc ***functions,
+    uint32_t *count);
+// The body's statements planned by its parameters; `frame` and `types` have room for all of them.
+void ddl_function_frame(const struct table_desc *function, struct function_frame *frame,
+    const char **names, struct type *types);
+// The text of an SQL-standard body, from its statements.
+CHECKED struct status ddl_write_body(struct statement_context *context, struct table_desc *function);
+// Before the catalog has the new name. 0A000 where a query cannot follow.
 CHECKED struct status ddl_rename_in_views(
     struct statement_context *context, const struct ddl_rename_in_views *rename);
 CHECKED struct status ddl_rename_view_column(

@@ -37,9 +37,6 @@ static struct status load_query(
 {
     struct status st;
     TRY(catalog_edit_table(context->task, context->session, context->arena, view_id, &query->view));
-    if (query->view->view_sql == NULL || query->view->kind == RELATION_FUNCTION)
-        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-            "renaming what the function %s uses is not supported", query->view->name);
     st = parse_query(context, query->view->view_sql, query);
 out:
     return st;
@@ -74,44 +71,57 @@ static bool name_can_follow(const struct ddl_tables *tables, const struct resolu
     return true;
 }
 
-static struct status rename_tables(struct statement_context *context, struct view_query *query,
+static bool is_meant(const struct table_desc *table, const struct ddl_rename_in_views *rename)
+{
+    if (table == NULL || table->id >= CATALOG_VIRTUAL_ID_FIRST) return false;
+    return rename->table_id != 0 ? table->id == rename->table_id : table->schema_id == rename->schema_id;
+}
+
+// One place where the query says a table's name. `alias`: what it is called in the query.
+static struct status rename_table(struct statement_context *context, struct ddl_kept_query *query,
+    const struct ddl_rename_in_views *rename, struct object_name *name, const char **alias)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *table;
+    const char *to = rename->new_table;
+    TRY(catalog_table(
+        context->task, context->session, name->catalog, name->schema, name->name, true, &table));
+    if (!is_meant(table, rename)) goto out;
+    if (to != NULL && *alias == NULL) {
+        if (name_can_follow(&query->tables, query->resolutions, name->name, to))
+            resolutions_rename_table(query->resolutions, table->id, name->name, to);
+        else
+            *alias = name->name;
+    }
+    if (to != NULL) name->name = to;
+    if (rename->new_schema != NULL) name->schema = rename->new_schema;
+out:
+    return st;
+}
+
+static struct status rename_tables(struct statement_context *context, struct ddl_kept_query *query,
     const struct ddl_rename_in_views *rename)
 {
     struct status st = STATUS_OK;
-    struct ddl_tables tables;
-    const char *to = rename->new_table;
-    ddl_collect_tables(context->arena, query->select, &tables);
-    for (uint32_t i = 0; i < tables.count; i++) {
-        struct from_item *item = tables.items[i];
-        struct object_name *name = &item->table.name;
-        const struct table_desc *table;
-        TRY(table_of(context, item, &table));
-        if (table == NULL || table->id >= CATALOG_VIRTUAL_ID_FIRST) continue;
-        if (rename->table_id != 0 ? table->id != rename->table_id
-                                  : table->schema_id != rename->schema_id)
-            continue;
-        if (to != NULL && item->alias == NULL) {
-            if (name_can_follow(&tables, &query->resolutions, name->name, to))
-                resolutions_rename_table(&query->resolutions, table->id, name->name, to);
-            else
-                item->alias = name->name;
-        }
-        if (to != NULL) name->name = to;
-        if (rename->new_schema != NULL) name->schema = rename->new_schema;
+    for (uint32_t i = 0; i < query->tables.count; i++) {
+        struct from_item *item = query->tables.items[i];
+        TRY(rename_table(context, query, rename, &item->table.name, &item->alias));
+    }
+    for (uint32_t i = 0; i < query->tables.write_count; i++) {
+        struct table_target *target = ddl_written_table(query->tables.writes[i]);
+        TRY(rename_table(context, query, rename, &target->name, &target->alias));
     }
 out:
     return st;
 }
 
 // A column that tables are joined by keeps its name within the query: t AS t (a, b).
-static struct status keep_names(struct statement_context *context, struct select *select,
+static struct status keep_names(struct statement_context *context, const struct ddl_tables *tables,
     const struct ddl_rename_in_views *rename)
 {
     struct status st = STATUS_OK;
-    struct ddl_tables tables;
-    ddl_collect_tables(context->arena, select, &tables);
-    for (uint32_t i = 0; i < tables.count; i++) {
-        struct from_item *item = tables.items[i];
+    for (uint32_t i = 0; i < tables->count; i++) {
+        struct from_item *item = tables->items[i];
         const struct table_desc *table;
         TRY(table_of(context, item, &table));
         if (table == NULL || table->id != rename->table_id || item->column_aliases.count > 0)
@@ -126,21 +136,59 @@ out:
     return st;
 }
 
-static struct status rename_in(struct statement_context *context, struct view_query *query,
+static void rename_one(const char **name, const struct ddl_rename_in_views *rename)
+{
+    if (*name != NULL && strcmp(*name, rename->column) == 0) *name = rename->new_column;
+}
+
+static void rename_assigned(const struct assignment_list *list, const struct ddl_rename_in_views *rename)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        for (uint32_t k = 0; k < list->items[i].count; k++) rename_one(&list->items[i].columns[k], rename);
+}
+
+// The columns that a statement writes to.
+static struct status rename_written(struct statement_context *context, struct statement *statement,
     const struct ddl_rename_in_views *rename)
 {
     struct status st = STATUS_OK;
-    if (rename->column == NULL) {
-        TRY(rename_tables(context, query, rename));
-    } else {
-        if (!rename->of_type && joins_by(&query->resolutions, rename->column))
-            TRY(keep_names(context, query->select, rename));
-        else
-            resolutions_rename_column(
-                &query->resolutions, rename->table_id, rename->column, rename->new_column);
-    }
-    query->view->view_sql = ddl_deparse_select(context->arena, query->select);
+    const struct object_name *name = &ddl_written_table(statement)->name;
+    const struct table_desc *table;
+    TRY(catalog_table(
+        context->task, context->session, name->catalog, name->schema, name->name, true, &table));
+    if (!is_meant(table, rename)) goto out;
+    if (statement->tag == STATEMENT_UPDATE) rename_assigned(&statement->as.update->assignments, rename);
+    if (statement->tag != STATEMENT_INSERT) goto out;
+    struct insert *insert = statement->as.insert;
+    for (uint32_t i = 0; i < insert->columns.count; i++) rename_one(&insert->columns.items[i], rename);
+    for (uint32_t i = 0; i < insert->conflict_elements.count; i++)
+        rename_one(&insert->conflict_elements.items[i].column, rename);
+    rename_assigned(&insert->conflict_assignments, rename);
 out:
+    return st;
+}
+
+struct status ddl_rename_in_query(struct statement_context *context, struct ddl_kept_query *query,
+    const struct ddl_rename_in_views *rename)
+{
+    struct status st = STATUS_OK;
+    if (rename->column == NULL) return rename_tables(context, query, rename);
+    for (uint32_t i = 0; i < query->tables.write_count && !rename->of_type; i++)
+        TRY(rename_written(context, query->tables.writes[i], rename));
+    if (!rename->of_type && joins_by(query->resolutions, rename->column))
+        return keep_names(context, &query->tables, rename);
+    resolutions_rename_column(query->resolutions, rename->table_id, rename->column, rename->new_column);
+out:
+    return st;
+}
+
+static struct status rename_in(struct statement_context *context, struct view_query *query,
+    const struct ddl_rename_in_views *rename)
+{
+    struct ddl_kept_query kept = {.resolutions = &query->resolutions};
+    ddl_collect_tables(context->arena, query->select, &kept.tables);
+    struct status st = ddl_rename_in_query(context, &kept, rename);
+    query->view->view_sql = ddl_deparse_select(context->arena, query->select);
     return st;
 }
 
@@ -211,6 +259,7 @@ struct status ddl_rename_in_views(
         TRY(rename_in(context, &query, rename));
         views[i] = query.view;
     }
+    TRY(ddl_rename_in_functions(context, rename));
     for (uint32_t i = 0; i < ids.count; i++)
         TRY(catalog_put_table(context->task, context->session, views[i]));
 out:
@@ -234,6 +283,7 @@ static struct status views_using(struct statement_context *context, const struct
         if (resolutions_use(&query.resolutions, table->id, column->id))
             (*views)[(*count)++] = query.view;
     }
+    TRY(ddl_functions_using(context, table, column, views, count));
 out:
     return st;
 }
@@ -290,9 +340,15 @@ out:
 static const char *kind_of(const struct table_desc *relation)
 {
     return relation->kind == RELATION_COMPOSITE ? "composite type"
+           : relation->kind == RELATION_FUNCTION ? relation->function.kind == 'p' ? "procedure" : "function"
            : relation->kind == RELATION_VIEW    ? "view"
            : relation->materialized             ? "materialized view"
                                                 : "table";
+}
+
+static const char *name_of(struct statement_context *context, const struct table_desc *user)
+{
+    return user->kind == RELATION_FUNCTION ? ddl_routine_text(context, user) : ddl_shown(context, user);
 }
 
 struct status ddl_drop_views_using(struct statement_context *context,
@@ -317,8 +373,9 @@ struct status ddl_drop_views_using(struct statement_context *context,
                 continue;
             }
             TRY(st);
-            ddl_cascades_to(context, "%s %s", kind_of(views[i]), ddl_shown(context, views[i]));
-            TRY(ddl_drop_relation(context, views[i], DROP_CASCADE));
+            ddl_cascades_to(context, "%s %s", kind_of(views[i]), name_of(context, views[i]));
+            TRY(views[i]->kind == RELATION_FUNCTION ? ddl_drop_function(context, views[i], DROP_CASCADE)
+                                                    : ddl_drop_relation(context, views[i], DROP_CASCADE));
         }
         TRY(catalog_table_by_id(context->task, context->session, table->id, &table));
         return forget_alias(context, table, column);
@@ -329,7 +386,7 @@ struct status ddl_drop_views_using(struct statement_context *context,
     buffer_init(&detail, context->arena);
     for (uint32_t i = 0; i < count; i++)
         buffer_printf(&detail, "%s%s %s depends on column %s of %s %s", i == 0 ? "" : "\n",
-            kind_of(views[i]), ddl_shown(context, views[i]), column->name, kind_of(table),
+            kind_of(views[i]), name_of(context, views[i]), column->name, kind_of(table),
             ddl_shown(context, table));
     st = status_detail(context->arena, st, "%s", buffer_string(&detail));
     st = status_hint(context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
@@ -344,6 +401,11 @@ struct status ddl_keep_type_for_views(struct statement_context *context,
     struct table_desc **views;
     uint32_t count;
     TRY(views_using(context, table, column, &views, &count));
+    if (count > 0 && views[0]->kind == RELATION_FUNCTION)
+        return status_detail(context->arena,
+            ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+                "cannot alter type of a column used by a function or procedure"),
+            "%s %s depends on column \"%s\"", kind_of(views[0]), name_of(context, views[0]), column->name);
     if (count > 0)
         return status_detail(context->arena,
             ddl_error(context, E_FEATURE_NOT_SUPPORTED,
