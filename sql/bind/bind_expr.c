@@ -505,7 +505,8 @@ static struct status nullif_operands(struct binder *binder, struct scalar **args
     for (uint32_t i = 0; i < 2; i++) types[i] = args[i]->type;
     TRY(bind_at(binder,
         function_resolve(binder->arena, FUNCTION_OPERATOR, NULL, "=", types, 2, &match), position));
-    TRY(bind_coerce_args(binder, args, 2, &match));
+    // A composite value is a record as it is.
+    if (!type_is_composite(args[0]->type.oid)) TRY(bind_coerce_args(binder, args, 2, &match));
 
 out:
     return st;

@@ -283,7 +283,7 @@ def same_rows(sql, theirs, ours):
 def without_last_digits(answer, cancels):
     def one(value):
         number = float(value)
-        return "0" if cancels and abs(number) < 1e-4 else "%.12g" % number  # Of products up to 1e12.
+        return "0" if cancels and abs(number) < 1e-4 else "%.*g" % (6 if cancels else 12, number)  # Of products up to 1e12.
     return [tuple(one(value) if kind == FLOAT8_OID and value is not None else value for kind, value in zip(answer[1], row)) for row in answer[2]]
 
 
