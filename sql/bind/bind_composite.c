@@ -4,6 +4,7 @@
 #include "sql/bind/bind.h"
 #include "sql/catalog/pg_catalog.h"
 #include "sql/type/composite.h"
+#include "sql/type/geometry.h"
 
 static struct scalar *int_const(struct binder *binder, uint32_t value)
 {
@@ -142,6 +143,33 @@ out:
     return st;
 }
 
+// p[0] = 1.
+static struct status assign_part(struct binder *binder, struct scope *scope, struct scalar *base,
+    const struct expr *const *steps, uint32_t count, struct scalar *value, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct scalar *at, *part;
+    for (uint32_t i = 0; i < count; i++)
+        if (steps[i]->kind == EXPR_SUBSCRIPT && steps[i]->subscript.slice)
+            return bind_error(binder, steps[i]->position, E_FEATURE_NOT_SUPPORTED,
+                "updates on slices of fixed-length arrays not implemented");
+    if (count > 1)
+        return bind_error(
+            binder, steps[1]->position, E_ARRAY_SUBSCRIPT_ERROR, "wrong number of array subscripts");
+    TRY(bind_assign_part(
+        binder, scope, NULL, TYPE_OF(type_part(base->type.oid)), NULL, 0, value, &part));
+    TRY(bind_expr(binder, scope, steps[0]->subscript.lower, &at));
+    TRY(bind_coerce(binder, &at, TYPE_OF(TYPE_INT4), CAST_ASSIGNMENT, NULL));
+    *out = scalar_with_args(binder->arena, SCALAR_CALL, base->type, base->position, 3);
+    (*out)->function = &geometry_assign_part;
+    (*out)->args[0] = base;
+    (*out)->args[1] = at;
+    (*out)->args[2] = part;
+
+out:
+    return st;
+}
+
 static struct status assign_item(struct binder *binder, struct scope *scope, struct scalar *base,
     const struct expr *const *steps, uint32_t count, struct scalar *value, struct scalar **out)
 {
@@ -154,6 +182,8 @@ static struct status assign_item(struct binder *binder, struct scope *scope, str
         slice |= steps[subscripts]->subscript.slice;
         subscripts++;
     }
+    if (type_part(base->type.oid) != 0)
+        return assign_part(binder, scope, base, steps, count, value, out);
     if (base->type.oid == TYPE_JSONB)
         return bind_unsupported(
             binder, steps[0]->position, "assigning to a part of a jsonb value");

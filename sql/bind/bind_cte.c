@@ -135,6 +135,11 @@ static struct status bind_recursive(struct binder *binder, struct scope *scope,
         TRY(bind_cte_paths(binder, scope, cte, select, &paths));
     TRY(bind_select(binder, scope, paths.left, false, &start));
     recursive_outputs(binder, &start, rel, query);
+    for (uint32_t i = 0; !select->all && i < query->column_count; i++)
+        if (!type_is_ordered(query->columns[i].type.oid))
+            return bind_error(binder, query->columns[i].position, E_UNDEFINED_FUNCTION,
+                "could not identify an equality operator for type %s",
+                bind_type_text(binder, query->columns[i].type));
     TRY(bind_cte_columns(binder, cte, query, &self, out));
     self.worktable_of = rel;
     self.hidden = paths.hidden;

@@ -470,6 +470,10 @@ static struct status bind_list_of_one_type(struct binder *binder, struct scope *
     for (uint32_t i = 0; i < expr->list.count; i++)
         TRY(bind_expr(binder, scope, expr->list.items[i], &scalar->args[i]));
     TRY(bind_common_type(binder, what, scalar->args, scalar->arg_count, &scalar->type));
+    if (kind == SCALAR_EXTREME && !type_is_ordered(scalar->type.oid))
+        return bind_error(binder, POSITION_NONE, E_UNDEFINED_FUNCTION,
+            "could not identify a comparison function for type %s",
+            bind_type_text(binder, scalar->type));
     if (kind == SCALAR_EXTREME)
         TRY(bind_collation_compared(binder, scalar->args, scalar->arg_count, expr->position));
     if (kind == SCALAR_ARRAY) {

@@ -379,6 +379,10 @@ static struct status build_distinct_on(
     for (uint32_t i = 0; i < count; i++) {
         const struct scalar *key = build->distinct_on[i];
         bool outer = key->kind == SCALAR_VAR && !var_set_has(&given, key->var);
+        if (!type_is_ordered(key->type.oid))
+            return bind_error(binder, key->position, E_UNDEFINED_FUNCTION,
+                "could not identify an equality operator for type %s",
+                bind_type_text(binder, key->type));
         keys[i] = bind_project_var(binder, project, "distinct", build->distinct_on[i]);
         // What comes from a query around this one is the same in all rows.
         if (!outer) distinct->distinct.keys[distinct->distinct.key_count++] = keys[i];
@@ -748,7 +752,8 @@ static uint32_t collect_inputs(
     return total;
 }
 
-static struct status set_column_type(struct binder *binder, const char *what,
+// `compared`: rows are looked for that are equal.
+static struct status set_column_type(struct binder *binder, const char *what, bool compared,
     struct query *queries, uint32_t count, uint32_t column, struct type *type)
 {
     struct status st = STATUS_OK;
@@ -769,6 +774,12 @@ static struct status set_column_type(struct binder *binder, const char *what,
     TRY(bind_at(binder, type_common(binder->arena, what, types, count, &type->oid),
         queries[count - 1].columns[column].position));
     if (type->oid == TYPE_UNKNOWN) *type = TYPE_OF(TYPE_TEXT);
+    if (!compared || type_is_ordered(type->oid)) return st;
+    uint32_t position = POSITION_NONE; // Of the first one that is of the type.
+    for (uint32_t i = 0; i < count && position == POSITION_NONE; i++)
+        if (types[i] == type->oid) position = queries[i].columns[column].position;
+    st = bind_error(binder, position, E_UNDEFINED_FUNCTION,
+        "could not identify an equality operator for type %s", bind_type_text(binder, *type));
 
 out:
     return st;
@@ -826,7 +837,8 @@ static struct status bind_set_inputs(struct binder *binder, struct scope *scope,
         set->set.input_vars[i] = ARENA_ARRAY(binder->arena, var_id, width);
     for (uint32_t c = 0; c < width; c++) {
         struct type type;
-        TRY(set_column_type(binder, what, queries, count, c, &type));
+        TRY(set_column_type(binder, what, set->set.kind != SELECT_UNION || !set->set.all, queries,
+            count, c, &type));
         for (uint32_t i = 0; i < count; i++)
             TRY(coerce_output(binder, what, &queries[i], c, type, &set->set.input_vars[i][c]));
         const char *name = queries[0].columns[c].name;

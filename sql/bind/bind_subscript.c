@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// a[1], a[1:2], j['key']: items and slices of arrays, members of jsonb, characters of names.
+// a[1], a[1:2], j['key'], p[0]: items and slices of arrays, members of jsonb, parts of points and boxes, characters of names.
 #include "sql/bind/bind.h"
 
 #define SUBSCRIPTS_MAX 6 // As many as an array has dimensions.
@@ -60,6 +60,32 @@ static struct status bind_array_subscripts(struct binder *binder, struct scope *
     scalar->args[0] = array;
     scalar->args[1] = args[1];
     *out = scalar;
+
+out:
+    return st;
+}
+
+// p[0]: a part of a point, line, segment or box.
+static struct status bind_part(struct binder *binder, struct scope *scope, struct scalar *value,
+    const struct expr *const *steps, uint32_t count, struct scalar **out)
+{
+    struct status st = STATUS_OK;
+    struct type part = TYPE_OF(type_part(value->type.oid));
+    struct scalar *at = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        if (steps[i]->subscript.slice)
+            return bind_error(binder, steps[i]->position, E_FEATURE_NOT_SUPPORTED,
+                "slices of fixed-length arrays not implemented");
+        TRY(bind_expr(binder, scope, steps[i]->subscript.lower, &at));
+        TRY(bind_coerce(binder, &at, TYPE_OF(TYPE_INT4), CAST_ASSIGNMENT, NULL));
+    }
+    if (count > 1) { // They have one dimension.
+        *out = scalar_null(binder->arena, part, steps[0]->position);
+        return st;
+    }
+    *out = scalar_with_args(binder->arena, SCALAR_SUBSCRIPT, part, steps[0]->position, 2);
+    (*out)->args[0] = value;
+    (*out)->args[1] = at;
 
 out:
     return st;
@@ -132,6 +158,8 @@ struct status bind_subscript(
         TRY(bind_name_subscript(binder, scope, value, expr, out));
         goto out;
     }
+    if (type_part(value->type.oid) != 0)
+        return bind_part(binder, scope, value, steps + at, count, out);
     if (value->type.oid != TYPE_JSONB) {
         if (info == NULL || info->element == 0)
             return bind_error(binder, expr->position, E_DATATYPE_MISMATCH,

@@ -41,6 +41,7 @@ static const struct operator_class {
     {10012, 1970, 700, "float4_ops", "float_ops", true, 0},
     {10015, 1974, 869, "inet_ops", "network_ops", true, 0},
     {10022, 1982, 1186, "interval_ops", "interval_ops", true, 0},
+    {10047, 2099, 790, "money_ops", "money_ops", true, 0},
     {10024, 1984, 829, "macaddr_ops", "macaddr_ops", true, 0},
     {10026, 3371, 774, "macaddr8_ops", "macaddr8_ops", true, 0},
     {10028, 1994, 19, "name_ops", "text_ops", true, 0},

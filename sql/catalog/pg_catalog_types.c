@@ -46,6 +46,14 @@ static const struct pg_type_functions type_functions[] = {
         0},
     {194, {195, 196, 197, 198}, {"pg_node_tree_in", "pg_node_tree_out", "pg_node_tree_recv",
         "pg_node_tree_send"}, 'i', 'x', 0, 0},
+    {600, {117, 118, 2428, 2429}, {"point_in", "point_out", "point_recv", "point_send"}, 'd', 'p', 0, 0},
+    {601, {119, 120, 2480, 2481}, {"lseg_in", "lseg_out", "lseg_recv", "lseg_send"}, 'd', 'p', 0, 0},
+    {602, {121, 122, 2482, 2483}, {"path_in", "path_out", "path_recv", "path_send"}, 'd', 'x', 0, 0},
+    {603, {123, 124, 2484, 2485}, {"box_in", "box_out", "box_recv", "box_send"}, 'd', 'p', 0, 0},
+    {604, {347, 348, 2486, 2487}, {"poly_in", "poly_out", "poly_recv", "poly_send"}, 'd', 'x', 0, 0},
+    {628, {1490, 1491, 2488, 2489}, {"line_in", "line_out", "line_recv", "line_send"}, 'd', 'p', 0, 0},
+    {718, {1450, 1451, 2490, 2491}, {"circle_in", "circle_out", "circle_recv", "circle_send"}, 'd', 'p', 0, 0},
+    {790, {886, 887, 2492, 2493}, {"cash_in", "cash_out", "cash_recv", "cash_send"}, 'd', 'p', 0, 0},
     {650, {1267, 1427, 2498, 2499}, {"cidr_in", "cidr_out", "cidr_recv", "cidr_send"}, 'i', 'm',
         0, 0},
     {700, {200, 201, 2424, 2425}, {"float4in", "float4out", "float4recv", "float4send"}, 'i',
@@ -234,13 +242,18 @@ static struct status type_row(struct virtual_table_sink *sink, const struct type
     pg_put_int(&row, "typcategory", info->category);
     pg_put_bool(&row, "typispreferred", info->preferred);
     pg_put_bool(&row, "typisdefined", true);
-    pg_put_int(&row, "typdelim", ',');
+    pg_put_int(&row, "typdelim", type_delimiter(info->element != 0 ? info->element : info->oid));
     pg_put_int(&row, "typrelid", 0);
     pg_put_int(&row, "typsubscript", 0);
-    pg_put_int(&row, "typelem", info->oid == TYPE_NAME ? TYPE_CHAR_INTERNAL : info->element);
+    pg_put_int(&row, "typelem", info->oid == TYPE_NAME ? TYPE_CHAR_INTERNAL
+                                     : info->element != 0 ? info->element : type_part(info->oid));
     pg_put_int(&row, "typarray", info->array);
     put_functions(&row, info);
-    if (array) pg_put_int(&row, "typstorage", 'x');
+    if (array) {
+        const struct pg_type_functions *element = pg_type_functions(info->element);
+        pg_put_int(&row, "typstorage", 'x');
+        pg_put_int(&row, "typalign", element != NULL && element->align == 'd' ? 'd' : 'i');
+    }
     pg_put_bool(&row, "typnotnull", false);
     pg_put_int(&row, "typbasetype", 0);
     pg_put_int(&row, "typtypmod", -1);

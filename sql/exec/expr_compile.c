@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/invariant.h"
 #include "sql/type/collation.h"
+#include "sql/type/geometry.h"
 #include "sql/exec/expr_internal.h"
 
 #define MEMO_MAX 64u
@@ -227,6 +228,16 @@ static struct status compile_call(struct compiler *c, struct scalar *scalar, ope
 
 out:
     return st;
+}
+
+// p[0]
+static struct status compile_part(struct compiler *c, struct scalar *scalar, operand *out)
+{
+    struct scalar *call = ARENA_NEW(c->arena, struct scalar);
+    *call = *scalar;
+    call->kind = SCALAR_CALL;
+    call->function = &geometry_part;
+    return compile_call(c, call, out);
 }
 
 static struct status compile_cast(struct compiler *c, struct scalar *scalar, operand *out)
@@ -489,7 +500,9 @@ static struct status compile_node(struct compiler *c, struct scalar *scalar, ope
     case SCALAR_IN: return compile_list(c, scalar, X_IN, out);
     case SCALAR_ANY_ARRAY: return compile_any_array(c, scalar, out);
     case SCALAR_ARRAY: return compile_list(c, scalar, X_ARRAY, out);
-    case SCALAR_SUBSCRIPT: return compile_pair(c, scalar, X_SUBSCRIPT, out);
+    case SCALAR_SUBSCRIPT:
+        if (type_part(scalar->args[0]->type.oid) != 0) return compile_part(c, scalar, out);
+        return compile_pair(c, scalar, X_SUBSCRIPT, out);
     case SCALAR_SUBQUERY: return compile_subquery(c, scalar, out);
     case SCALAR_SQL_VALUE: {
         struct expr_op *op = emit_args(c, X_SQL_VALUE, NULL, 0, false, out);

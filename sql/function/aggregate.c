@@ -72,6 +72,9 @@ static struct status consider(
     struct function_call *call, struct extreme *state, struct datum value, int sign)
 {
     if (state->any) {
+        if (UNLIKELY(!type_is_ordered(call->arg_types[0].oid)))
+            return function_check_ordered(
+                call, type_info(call->arg_types[0].oid)->element, MISSING_ORDER);
         int order = type_compare(collation_type(call->arg_types[0]), value, state->value) * sign;
         if (order < 0 || (order == 0 && call->arg_types[0].oid == TYPE_BPCHAR)) return STATUS_OK;
     }
@@ -352,6 +355,8 @@ static const struct function table[] = {
     AGGREGATE("min", 2140, TIMETZ, &min_ops, TYPE_TIMETZ),
     AGGREGATE("min", 2142, TIMESTAMP, &min_ops, TYPE_TIMESTAMP),
     AGGREGATE("min", 2143, TIMESTAMPTZ, &min_ops, TYPE_TIMESTAMPTZ),
+    AGGREGATE("min", 2141, MONEY, &min_ops, TYPE_MONEY),
+    AGGREGATE("max", 2125, MONEY, &max_ops, TYPE_MONEY),
     AGGREGATE("min", 2144, INTERVAL, &min_ops, TYPE_INTERVAL),
     AGGREGATE("min", 2145, TEXT, &min_ops, TYPE_TEXT),
     AGGREGATE("min", 2245, BPCHAR, &min_ops, TYPE_BPCHAR),

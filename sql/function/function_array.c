@@ -109,6 +109,7 @@ BODY(width_bucket)
         TRY(function_work(call, ITEM_WORK + bound.size));
         bounds[count++] = bound;
     }
+    TRY(function_check_ordered(call, array.element, MISSING_ORDER));
     for (uint32_t high = count; low < high;) {
         uint32_t middle = low + (high - low) / 2;
         if (type_compare(array.element, args[0], bounds[middle]) < 0) high = middle;
@@ -232,6 +233,7 @@ BODY(array_position)
     *result = DATUM_NULL;
     if (args[0].null) return st;
     TRY(array_open(args[0], &array));
+    TRY(function_check_ordered(call, array.element, MISSING_EQUALITY));
     TRY(check_searchable(&array));
     if (array.dimensions == 0) return st;
     if (args[1].null && !array.has_null) return st;
@@ -258,6 +260,7 @@ BODY(array_positions)
     *result = DATUM_NULL;
     if (args[0].null) return st;
     TRY(array_open(args[0], &array));
+    TRY(function_check_ordered(call, array.element, MISSING_EQUALITY));
     TRY(check_searchable(&array));
     array_builder_init(&builder, call->arena, TYPE_INT4);
     builder.call = call;
@@ -280,6 +283,7 @@ BODY(array_remove)
     *result = DATUM_NULL;
     if (args[0].null) return st;
     TRY(array_open(args[0], &array));
+    TRY(function_check_ordered(call, array.element, MISSING_EQUALITY));
     if (array.dimensions > 1)
         return status_make(E_FEATURE_NOT_SUPPORTED,
             "removing elements from multidimensional arrays is not supported");
@@ -305,6 +309,7 @@ BODY(array_replace)
     *result = DATUM_NULL;
     if (args[0].null) return st;
     TRY(array_open(args[0], &array));
+    TRY(function_check_ordered(call, array.element, MISSING_EQUALITY));
     array_builder_init(&builder, call->arena, array.element);
     builder.call = call;
     for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item);)
@@ -339,6 +344,7 @@ static struct status compare_sets(struct function_call *call, struct datum a, st
     struct datum item;
     TRY(array_open(a, &outer));
     TRY(array_open(b, &inner));
+    TRY(function_check_ordered(call, outer.element, MISSING_EQUALITY));
     bool found = all;
     for (struct array_cursor cursor = array_first(&inner); array_next(&cursor, &item);) {
         bool has = false;

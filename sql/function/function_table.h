@@ -80,6 +80,13 @@ CHECKED struct status function_string_to_array(
 CHECKED struct status function_lower(
     struct function_call *call, struct datum text, struct datum *result);
 
+// "could not identify a comparison function for type json": 42883, of values and items that are to be compared and
+// have no order. `missing`: what is not there.
+#define MISSING_EQUALITY "an equality operator"
+#define MISSING_ORDER "a comparison function"
+CHECKED struct status function_check_ordered(
+    struct function_call *call, type_oid type, const char *missing);
+
 static inline struct status division_by_zero(void)
 {
     return status_make(E_DIVISION_BY_ZERO, "division by zero");
@@ -122,6 +129,9 @@ struct status number_underflow(void);
     X(functions_enum) \
     X(functions_range) \
     X(functions_multirange) \
+    X(functions_geometry) \
+    X(functions_outline) \
+    X(functions_money) \
     X(functions_degrees) \
     X(functions_identifier) \
     X(functions_cast)

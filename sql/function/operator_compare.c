@@ -63,6 +63,32 @@ static inline int compare_any(const struct function_call *call, const struct dat
 }
 COMPARISONS(any, compare_any(call, args))
 
+struct status function_check_ordered(
+    struct function_call *call, type_oid type, const char *missing)
+{
+    if (type != TYPE_UNKNOWN && type_is_ordered(type)) return STATUS_OK;
+    return status_format(call->arena, E_UNDEFINED_FUNCTION, "could not identify %s for type %s",
+        missing, type_format(call->arena, TYPE_OF(type)));
+}
+
+// Items may have no order.
+#define ARRAY_COMPARISON(name, missing, condition) \
+    BODY(array_##name) \
+    { \
+        type_oid type = call->arg_types[0].oid; \
+        struct status st = function_check_ordered(call, type_info(type)->element, missing); \
+        if (failed(st)) return st; \
+        int order = type_compare(type, args[0], args[1]); \
+        *result = datum_bool(condition); \
+        return st; \
+    }
+ARRAY_COMPARISON(equal, MISSING_EQUALITY, order == 0)
+ARRAY_COMPARISON(not_equal, MISSING_EQUALITY, order != 0)
+ARRAY_COMPARISON(less, MISSING_ORDER, order < 0)
+ARRAY_COMPARISON(less_equal, MISSING_ORDER, order <= 0)
+ARRAY_COMPARISON(greater, MISSING_ORDER, order > 0)
+ARRAY_COMPARISON(greater_equal, MISSING_ORDER, order >= 0)
+
 // Of unlike rows there is no order, unless what comes before settles it.
 static struct status check_records(struct function_call *call, const struct datum *args, const char *missing)
 {
@@ -79,10 +105,7 @@ static struct status check_records(struct function_call *call, const struct datu
                 "cannot compare dissimilar column types %s and %s at record column %u",
                 type_format(call->arena, TYPE_OF(f.type)),
                 type_format(call->arena, TYPE_OF(g.type)), i);
-        if (f.type == TYPE_UNKNOWN || !type_is_ordered(f.type))
-            return status_format(call->arena, E_UNDEFINED_FUNCTION,
-                "could not identify %s for type %s", missing,
-                type_format(call->arena, TYPE_OF(f.type)));
+        TRY(function_check_ordered(call, f.type, missing));
         if (f.value.null != g.value.null || (!f.value.null && type_compare(f.type, f.value, g.value) != 0)) return st;
     }
     if (x.count != y.count)
@@ -93,8 +116,6 @@ out:
     return st;
 }
 
-#define EQUALITY "an equality operator"
-#define ORDER "a comparison function"
 #define RECORD_COMPARISON(name, missing, condition) \
     BODY(record_##name) \
     { \
@@ -104,12 +125,12 @@ out:
         *result = datum_bool(condition); \
         return STATUS_OK; \
     }
-RECORD_COMPARISON(equal, EQUALITY, order == 0)
-RECORD_COMPARISON(not_equal, EQUALITY, order != 0)
-RECORD_COMPARISON(less, ORDER, order < 0)
-RECORD_COMPARISON(less_equal, ORDER, order <= 0)
-RECORD_COMPARISON(greater, ORDER, order > 0)
-RECORD_COMPARISON(greater_equal, ORDER, order >= 0)
+RECORD_COMPARISON(equal, MISSING_EQUALITY, order == 0)
+RECORD_COMPARISON(not_equal, MISSING_EQUALITY, order != 0)
+RECORD_COMPARISON(less, MISSING_ORDER, order < 0)
+RECORD_COMPARISON(less_equal, MISSING_ORDER, order <= 0)
+RECORD_COMPARISON(greater, MISSING_ORDER, order > 0)
+RECORD_COMPARISON(greater_equal, MISSING_ORDER, order >= 0)
 
 // clang-format off
 static const struct function table[] = {
@@ -323,12 +344,12 @@ static const struct function table[] = {
     OPERATOR("<=", 1755, BOOL, any_less_equal, ">=", ">", TYPE_NUMERIC, TYPE_NUMERIC),
     OPERATOR(">", 1756, BOOL, any_greater, "<", "<=", TYPE_NUMERIC, TYPE_NUMERIC),
     OPERATOR(">=", 1757, BOOL, any_greater_equal, "<=", "<", TYPE_NUMERIC, TYPE_NUMERIC),
-    OPERATOR("=", 1070, BOOL, any_equal, "=", "<>", TYPE_ANYARRAY, TYPE_ANYARRAY),
-    OPERATOR("<>", 1071, BOOL, any_not_equal, "<>", "=", TYPE_ANYARRAY, TYPE_ANYARRAY),
-    OPERATOR("<", 1072, BOOL, any_less, ">", ">=", TYPE_ANYARRAY, TYPE_ANYARRAY),
-    OPERATOR("<=", 1074, BOOL, any_less_equal, ">=", ">", TYPE_ANYARRAY, TYPE_ANYARRAY),
-    OPERATOR(">", 1073, BOOL, any_greater, "<", "<=", TYPE_ANYARRAY, TYPE_ANYARRAY),
-    OPERATOR(">=", 1075, BOOL, any_greater_equal, "<=", "<", TYPE_ANYARRAY, TYPE_ANYARRAY),
+    OPERATOR("=", 1070, BOOL, array_equal, "=", "<>", TYPE_ANYARRAY, TYPE_ANYARRAY),
+    OPERATOR("<>", 1071, BOOL, array_not_equal, "<>", "=", TYPE_ANYARRAY, TYPE_ANYARRAY),
+    OPERATOR("<", 1072, BOOL, array_less, ">", ">=", TYPE_ANYARRAY, TYPE_ANYARRAY),
+    OPERATOR("<=", 1074, BOOL, array_less_equal, ">=", ">", TYPE_ANYARRAY, TYPE_ANYARRAY),
+    OPERATOR(">", 1073, BOOL, array_greater, "<", "<=", TYPE_ANYARRAY, TYPE_ANYARRAY),
+    OPERATOR(">=", 1075, BOOL, array_greater_equal, "<=", "<", TYPE_ANYARRAY, TYPE_ANYARRAY),
     OPERATOR("=", 3516, BOOL, int_equal, "=", "<>", TYPE_ANYENUM, TYPE_ANYENUM),
     OPERATOR("<>", 3517, BOOL, int_not_equal, "<>", "=", TYPE_ANYENUM, TYPE_ANYENUM),
     OPERATOR("<", 3518, BOOL, int_less, ">", ">=", TYPE_ANYENUM, TYPE_ANYENUM),

@@ -306,6 +306,7 @@ enum scalar_compare scalar_compare_of(const struct scalar *call)
         call->function->kind != FUNCTION_OPERATOR)
         return COMPARE_NONE;
     const char *name = call->function->name;
+    if (!type_is_ordered(call->args[0]->type.oid)) return COMPARE_NONE; // Areas and lengths are: of boxes, of segments.
     if (strcmp(name, "=") == 0) return COMPARE_EQ;
     if (strcmp(name, "<>") == 0) return COMPARE_NE;
     if (strcmp(name, "<") == 0) return COMPARE_LT;

@@ -19,6 +19,7 @@ struct literal {
     uint32_t dimensions;                  // 0: no items.
     int32_t length[ARRAY_DIMENSIONS_MAX];
     bool scattered;                       // Items lie at several depths.
+    char delimiter;                       // Between items.
 };
 
 static struct status take_bounds(struct literal *in);
@@ -31,7 +32,8 @@ struct status array_literal_read(struct arena *arena, const struct type_context 
 {
     struct status st = STATUS_OK;
     struct literal in = {
-        .arena = arena, .context = context, .element = element, .whole = text, .rest = text};
+        .arena = arena, .context = context, .element = element, .whole = text, .rest = text,
+        .delimiter = type_delimiter(element.oid)};
     uint32_t count = 0;
     TRY(take_bounds(&in));
     TRY(measure(&in));
@@ -200,16 +202,18 @@ static struct status form_step(struct form *form, char c)
 {
     const struct step *step = c == '{'    ? &step_open
                               : c == '}'  ? &step_close
-                              : c == ','  ? &step_comma
+                              : c == form->in->delimiter ? &step_comma
                               : c == '"'  ? &step_quote
                               : c == '\\' ? &step_escape
                                           : &step_bare;
     const bool empty = c == '}' && form->depth == 1 && form->place == PLACE_OPENED;
+    if ((step->after & form->place) == 0 && !empty && step == &step_comma && c == ';')
+        return malformed(form->in, form->in->rest, "Unexpected \";\" character.");
     if ((step->after & form->place) == 0 && !empty)
         return malformed(form->in, form->in->rest, step->elsewhere);
     if (c == '{') return form_open(form);
     if (c == '}') return form_close(form);
-    if (c == ',') {
+    if (c == form->in->delimiter) {
         form->place = form->place == PLACE_CLOSED ? PLACE_AFTER_CLOSED : PLACE_AFTER_ITEM;
         form->within[form->depth - 1]++;
         form->length[form->deepest - 1]++;
@@ -342,7 +346,7 @@ static struct status item_step(struct items *items, char c)
         items->at[--items->depth] = 0;
         if (items->depth == 0) return item_end(items);
         items->at[items->depth - 1]++;
-    } else if (c == ',') {
+    } else if (c == items->in->delimiter) {
         item_place(items);
         TRY(item_end(items));
         items->at[items->in->dimensions - 1]++;

@@ -23,6 +23,8 @@
     BY(INT8, type, I, cast_int8_to_oid), BY(INT2, type, I, cast_int4_to_oid), BY(INT4, type, I, cast_int4_to_oid), \
     SAME(type, OID, I), SAME(OID, type, I), SAME(type, INT8, A), BY(type, INT4, A, cast_oid_to_int4)
 
+#define NAMED(from_, to_, context_, fn_, oid) \
+    {.from = TYPE_##from_, .to = TYPE_##to_, .context = context_, .fn = fn_, .function_oid = oid}
 #define RANGES(name, oid) \
     {.from = TYPE_##name##RANGE, .to = TYPE_##name##MULTIRANGE, .context = E, \
         .fn = cast_range_to_multirange, .function_oid = oid}
@@ -88,6 +90,16 @@ static const struct cast casts[] = {
     BY(MACADDR, MACADDR8, I, cast_macaddr_to_macaddr8), BY(MACADDR8, MACADDR, I, cast_macaddr8_to_macaddr),
 
     RANGES(INT4, 4281), RANGES(NUM, 4284), RANGES(TS, 4287), RANGES(TSTZ, 4290), RANGES(DATE, 4293), RANGES(INT8, 4296),
+
+    NAMED(MONEY, NUMERIC, A, cast_money_to_numeric, 3823), NAMED(NUMERIC, MONEY, A, cast_numeric_to_money, 3824),
+    NAMED(INT4, MONEY, A, cast_int_to_money, 3811), NAMED(INT8, MONEY, A, cast_int_to_money, 3812),
+    NAMED(POINT, BOX, A, cast_point_to_box, 4091), NAMED(LSEG, POINT, E, cast_lseg_to_point, 1532),
+    NAMED(PATH, POLYGON, A, cast_path_to_polygon, 1449), NAMED(BOX, POINT, E, cast_box_to_point, 1534),
+    NAMED(BOX, LSEG, E, cast_box_to_lseg, 1541), NAMED(BOX, POLYGON, A, cast_box_to_polygon, 1448),
+    NAMED(BOX, CIRCLE, E, cast_box_to_circle, 1479), NAMED(POLYGON, POINT, E, cast_polygon_to_point, 1540),
+    NAMED(POLYGON, PATH, A, cast_polygon_to_path, 1447), NAMED(POLYGON, BOX, E, cast_polygon_to_box, 1446),
+    NAMED(POLYGON, CIRCLE, E, cast_polygon_to_circle, 1474), NAMED(CIRCLE, POINT, E, cast_circle_to_point, 1416),
+    NAMED(CIRCLE, BOX, E, cast_circle_to_box, 1480), NAMED(CIRCLE, POLYGON, E, cast_circle_to_polygon, 1544),
 
     TEXT(JSON, JSONB, A), TEXT(JSONB, JSON, A), BY(JSONB, BOOL, E, cast_jsonb_to_bool),
     BY(JSONB, NUMERIC, E, cast_jsonb_to_number), BY(JSONB, INT2, E, cast_jsonb_to_number),
@@ -168,7 +180,7 @@ static bool names_something(type_oid oid)
 
 static bool prints_alike(type_oid oid)
 {
-    return oid != TYPE_DATE && oid != TYPE_TIMESTAMP && oid != TYPE_TIMESTAMPTZ && oid != TYPE_INTERVAL &&
+    return oid != TYPE_MONEY && oid != TYPE_DATE && oid != TYPE_TIMESTAMP && oid != TYPE_TIMESTAMPTZ && oid != TYPE_INTERVAL &&
            !names_something(oid);
 }
 
@@ -186,6 +198,7 @@ bool cast_is_immutable(const struct cast *cast, type_oid from, type_oid to)
         return element == NULL || cast_is_immutable(element, in, out);
     }
     if (cast->through_text) return prints_alike(from) && reads_alike(to);
+    if (from == TYPE_MONEY || to == TYPE_MONEY) return false; // A setting says how many digits are behind the point.
     bool zoned = (from == TYPE_TIMESTAMPTZ) != (to == TYPE_TIMESTAMPTZ);
     return !zoned && !(to == TYPE_REGCLASS && type_info(from)->category == 'S');
 }
@@ -365,7 +378,8 @@ void functions_cast_register(void)
             .result = casts[i].to,
             .arg_count = 1,
             .strict = true,
-            .volatility = casts[i].function_oid != 0 ? FUNCTION_IMMUTABLE : FUNCTION_STABLE,
+            .volatility = casts[i].function_oid != 0 && cast_is_immutable(&casts[i], casts[i].from, casts[i].to)
+                              ? FUNCTION_IMMUTABLE : FUNCTION_STABLE,
             .args = &casts[i].from,
             .fn = casts[i].fn};
         count++;

@@ -60,6 +60,14 @@
     X(REGCOLLATION, "regcollation", "regcollation", 4, 'N', false, 4192, &type_ops_reg) \
     X(REGNAMESPACE, "regnamespace", "regnamespace", 4, 'N', false, 4090, &type_ops_reg) \
     X(REGROLE, "regrole", "regrole", 4, 'N', false, 4097, &type_ops_reg) \
+    X(POINT, "point", "point", 16, 'G', false, 1017, &type_ops_geometry) \
+    X(LSEG, "lseg", "lseg", 32, 'G', false, 1018, &type_ops_geometry) \
+    X(PATH, "path", "path", -1, 'G', false, 1019, &type_ops_geometry) \
+    X(BOX, "box", "box", 32, 'G', false, 1020, &type_ops_geometry) \
+    X(POLYGON, "polygon", "polygon", -1, 'G', false, 1027, &type_ops_geometry) \
+    X(LINE, "line", "line", 24, 'G', false, 629, &type_ops_geometry) \
+    X(CIRCLE, "circle", "circle", 24, 'G', false, 719, &type_ops_geometry) \
+    X(MONEY, "money", "money", 8, 'N', false, 791, &type_ops_money) \
     X(INT4RANGE, "int4range", "int4range", -1, 'R', false, 3905, &type_ops_range) \
     X(NUMRANGE, "numrange", "numrange", -1, 'R', false, 3907, &type_ops_range_inexact) \
     X(TSRANGE, "tsrange", "tsrange", -1, 'R', false, 3909, &type_ops_range) \
@@ -200,6 +208,17 @@ type_oid type_array_of(type_oid element)
 {
     const struct type_info *info = type_info(element);
     return info == NULL ? 0 : info->array;
+}
+
+type_oid type_part(type_oid oid)
+{
+    if (oid == TYPE_POINT || oid == TYPE_LINE) return TYPE_FLOAT8;
+    return oid == TYPE_LSEG || oid == TYPE_BOX ? TYPE_POINT : 0;
+}
+
+char type_delimiter(type_oid element)
+{
+    return element == TYPE_BOX ? ';' : ',';
 }
 
 // --- text and binary -----------------------------------------------------------------------------

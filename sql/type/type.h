@@ -16,6 +16,8 @@ enum type_id {
     TYPE_BOOL = 16, TYPE_BYTEA = 17, TYPE_CHAR_INTERNAL = 18, TYPE_NAME = 19, TYPE_INT8 = 20,
     TYPE_INT2 = 21, TYPE_INT2VECTOR = 22, TYPE_INT4 = 23, TYPE_REGPROC = 24, TYPE_TEXT = 25,
     TYPE_OID = 26, TYPE_TID = 27, TYPE_XID = 28, TYPE_CID = 29, TYPE_OIDVECTOR = 30, TYPE_JSON = 114,
+    TYPE_POINT = 600, TYPE_LSEG = 601, TYPE_PATH = 602, TYPE_BOX = 603, TYPE_POLYGON = 604, TYPE_LINE = 628,
+    TYPE_CIRCLE = 718, TYPE_MONEY = 790,
     TYPE_PG_NODE_TREE = 194, TYPE_CIDR = 650, TYPE_FLOAT4 = 700, TYPE_FLOAT8 = 701,
     TYPE_UNKNOWN = 705, TYPE_MACADDR8 = 774, TYPE_MACADDR = 829, TYPE_INET = 869, TYPE_ACLITEM = 1033, TYPE_BPCHAR = 1042,
     TYPE_VARCHAR = 1043, TYPE_DATE = 1082, TYPE_TIME = 1083, TYPE_TIMESTAMP = 1114,
@@ -68,6 +70,10 @@ CHECKED struct status type_make_typmod(struct arena *arena, type_oid oid, const 
     uint32_t count, int32_t *typmod);
 bool type_is_array(type_oid oid);
 type_oid type_array_of(type_oid element); // 0 when there is none.
+// Of a type whose values have so many parts that subscripts name, from 0 on: a point's numbers, a segment's ends. 0: it has none.
+type_oid type_part(type_oid oid);
+// Between the items of an array's text: ';' of boxes, which have commas.
+char type_delimiter(type_oid element);
 static inline bool type_is_by_value(type_oid oid)
 {
     return oid == TYPE_BOOL || oid == TYPE_INT2 || oid == TYPE_INT4 || oid == TYPE_INT8 ||
@@ -75,7 +81,7 @@ static inline bool type_is_by_value(type_oid oid)
            oid == TYPE_TIME || oid == TYPE_TIMESTAMP || oid == TYPE_TIMESTAMPTZ ||
            oid == TYPE_REGCLASS || oid == TYPE_REGTYPE || oid == TYPE_REGPROC ||
            oid == TYPE_REGPROCEDURE || oid == TYPE_PG_LSN || oid == TYPE_REGNAMESPACE || oid == TYPE_REGROLE || oid == TYPE_XID || oid == TYPE_CID ||
-           oid == TYPE_CHAR_INTERNAL || oid == TYPE_REGOPER || oid == TYPE_REGOPERATOR || oid == TYPE_REGCOLLATION ||
+           oid == TYPE_CHAR_INTERNAL || oid == TYPE_MONEY || oid == TYPE_REGOPER || oid == TYPE_REGOPERATOR || oid == TYPE_REGCOLLATION ||
            (oid & 0xf0000007u) == 0x10000000u; // Enums: sql/type/type_user.h.
 }
 

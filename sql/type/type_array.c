@@ -26,12 +26,12 @@ static struct status array_input(struct arena *arena, const struct type_context 
     return array_literal_read(arena, context, element, text, value);
 }
 
-static bool needs_quotes(struct bytes text)
+static bool needs_quotes(struct bytes text, char delimiter)
 {
     if (text.size == 0 || type_word_is(text, "null")) return true;
     for (size_t i = 0; i < text.size; i++) {
         uint8_t c = text.data[i];
-        if (c == '"' || c == '\\' || c == '{' || c == '}' || c == ',' || ascii_space((char)c))
+        if (c == '"' || c == '\\' || c == '{' || c == '}' || c == delimiter || ascii_space((char)c))
             return true;
     }
     return false;
@@ -53,10 +53,10 @@ static bool is_never_quoted(type_oid element)
 }
 
 // The element has been appended plain at `start`; quotes go around it afterwards where needed.
-static void quote_element(struct buffer *out, size_t start)
+static void quote_element(struct buffer *out, size_t start, char delimiter)
 {
     struct bytes plain = bytes_of(out->data + start, out->size - start);
-    if (!needs_quotes(plain)) return;
+    if (!needs_quotes(plain, delimiter)) return;
     struct bytes copy = arena_copy(out->arena, plain);
     out->size = start;
     buffer_append_u8(out, '"');
@@ -80,6 +80,7 @@ static void array_output(
         return;
     }
     const bool plain = is_never_quoted(array.element);
+    const char delimiter = type_delimiter(array.element);
     for (uint32_t i = 0; i < array.dimensions; i++)
         bounds = bounds || array.lower[i] != 1;
     for (uint32_t i = 0; bounds && i < array.dimensions; i++)
@@ -89,7 +90,7 @@ static void array_output(
     for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item); index++) {
         if (index % ITEMS_PER_POLL == ITEMS_PER_POLL - 1 && !task_goes_on(ITEMS_WORK)) return;
         // Braces open before the first element of each level, and close after its last.
-        if (index > 0) buffer_append_u8(out, ',');
+        if (index > 0) buffer_append_u8(out, (uint8_t)delimiter);
         uint64_t stride = 1;
         for (uint32_t i = array.dimensions; i-- > 0;) {
             stride *= (uint32_t)array.length[i];
@@ -100,7 +101,7 @@ static void array_output(
             buffer_append_string(out, "NULL");
         } else {
             type_output(out, context, array.element, item);
-            if (!plain) quote_element(out, start);
+            if (!plain) quote_element(out, start, delimiter);
             if (out->size - start > LONG_BYTES && !task_goes_on(out->size - start)) return;
         }
         stride = 1;

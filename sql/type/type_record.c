@@ -218,7 +218,10 @@ int record_compare(type_oid oid, struct datum a, struct datum b)
         if (f.type != g.type) return f.type < g.type ? -1 : 1;
         if (f.value.null && g.value.null) continue;
         if (f.value.null || g.value.null) return f.value.null ? 1 : -1;
-        int order = type_is_ordered(f.type) ? type_compare(f.type, f.value, g.value) : 0;
+        // What has no order is compared as bytes: the same stays together, and nothing else.
+        int order = type_is_ordered(f.type)
+                        ? type_compare(f.type, f.value, g.value)
+                        : bytes_compare(datum_as_bytes(f.value), datum_as_bytes(g.value));
         if (order != 0) return order;
     }
     return x.count == y.count ? 0 : x.count < y.count ? -1 : 1;

@@ -62,6 +62,15 @@ VALUES = {
     "datemultirange": ["{}", "{[2000-01-01,2024-02-29],[2024-03-05,infinity]}", "{(,1999-12-31)}"],
     "tstzmultirange": ["{}", "{[2000-01-01 00:00+00,2024-02-29 12:00+00),[2024-03-01 00:00+00,)}"],
     "tsmultirange": ["{}", "{[2000-01-01,2024-02-29 12:00),[2024-03-01,infinity]}"],
+    "point": ["(0,0)", "(1.5,-2)", "(3,4)", "(1e-7,0)", "(NaN,1)", "(Infinity,1e300)"],
+    "line": ["{1,0,-2}", "{0,-1,5}", "[(0,0),(6,6)]", "{1,1,-3}"],
+    "lseg": ["[(0,0),(2,2)]", "[(0,2),(2,0)]", "(1,1),(1,1)", "[(-1,3),(5,3)]"],
+    "box": ["(2,2),(0,0)", "(1,1),(3,3)", "(5,5),(5,5)"],
+    "path": ["[(0,0),(3,0),(4,5)]", "((0,0),(3,0),(4,5))", "[(1,1)]"],
+    "polygon": ["((0,0),(0,4),(4,4),(4,0))", "((1,1),(2,1),(1,2))", "((5,5))"],
+    "circle": ["<(0,0),1>", "<(1,1),2.5>", "<(3,4),0>"],
+    "money": ["0", "-12.34", "1234567.89", "92233720368547758.07"],
+    "box[]": ["{}", "{(1,1),(0,0);NULL}"],
     "int4range[]": ["{}", "{\"[1,5)\",NULL,empty}"],
     "int2[]": ["{1,2}"], "date[]": ["{2000-01-01,infinity}"], "jsonb[]": ["{null,\"{}\"}"], "uuid[]": ["{00000000-0000-0000-0000-000000000000}"],
 }
@@ -69,6 +78,7 @@ NUMBERED = {16: "bool", 20: "int8", 21: "int2", 23: "int4", 25: "text", 26: "oid
             700: "float4", 701: "float8", 1700: "numeric", 1042: "bpchar", 1043: "varchar", 1082: "date", 1083: "time", 1266: "timetz", 1114: "timestamp",
             1184: "timestamptz", 1186: "interval", 1560: "bit", 1562: "varbit", 2950: "uuid", 869: "inet", 650: "cidr", 1007: "int4[]", 1009: "text[]", 1016: "int8[]",
             1231: "numeric[]", 1022: "float8[]", 3220: "pg_lsn",
+            600: "point", 601: "lseg", 602: "path", 603: "box", 604: "polygon", 628: "line", 718: "circle", 790: "money", 1020: "box[]",
             3904: "int4range", 3926: "int8range", 3906: "numrange", 3908: "tsrange", 3910: "tstzrange", 3912: "daterange", 3905: "int4range[]",
             4451: "int4multirange", 4532: "nummultirange", 4533: "tsmultirange", 4534: "tstzmultirange", 4535: "datemultirange", 4536: "int8multirange"}
 RANGES = {"int4": "int4range", "int8": "int8range", "numeric": "numrange", "date": "daterange", "timestamptz": "tstzrange"}
@@ -81,7 +91,7 @@ NOT_CALLED = re.compile(
     r".*(in|out|send|recv|sel|typmodin|typmodout)$|amvalidate|.*handler|format_type|getdatabaseencoding|session_user|unknown|RI_FKey|suppress|cidin|age$|icu_|satisfies|"
     r"convert$|to_ascii|binary_upgrade|.*_sortsupport|mxid|fmgr|any|void|cstring|record_|row_to_json|array_larger|array_smaller|anarray|generate_subscripts|int2int4_sum|int8_avg|"
     r"int4_avg|int8_sum|int4_sum|int2_sum|numeric_avg|numeric_sum|numeric_uplus|float8_(avg|var|stddev|regr|corr|covar)|float4_accum|datetime|system|websearch|phrase|plainto|"
-    r"numnode|.*(line|point|box|circle|path|poly|lseg).*|cash.*|money.*|macaddr.*|bpchar_pattern|like_|texteqname|ordered_set|percentile|width_bucket_|test_|"
+    r"numnode|.*(gist|spg)_.*|macaddr.*|bpchar_pattern|like_|texteqname|ordered_set|percentile|width_bucket_|test_|"
     r"interval_(pl|mi|mul)$|currtid|dist_|diagonal|tid|xid|oidvector|int2vector|scalar|charnegator|jsonb_path|.*_support$)")
 
 

@@ -12,6 +12,7 @@ from routines import VALUES
 TYPES = {16: "bool", 21: "int2", 23: "int4", 20: "int8", 1700: "numeric", 700: "float4", 701: "float8", 25: "text", 1043: "varchar", 1042: "bpchar", 19: "name", 17: "bytea", 2950: "uuid",
          1082: "date", 1083: "time", 1266: "timetz", 1114: "timestamp", 1184: "timestamptz", 1186: "interval", 114: "json", 3802: "jsonb", 1562: "varbit", 869: "inet", 650: "cidr", 26: "oid",
          1007: "int4[]", 1009: "text[]", 1016: "int8[]", 1231: "numeric[]", 1022: "float8[]", 3220: "pg_lsn", 1000: "bool[]", 1182: "date[]", 3807: "jsonb[]", 2951: "uuid[]",
+         600: "point", 601: "lseg", 602: "path", 603: "box", 604: "polygon", 628: "line", 718: "circle", 790: "money", 1020: "box[]",
          3904: "int4range", 3926: "int8range", 3906: "numrange", 3908: "tsrange", 3910: "tstzrange", 3912: "daterange", 3905: "int4range[]",
          4451: "int4multirange", 4532: "nummultirange", 4535: "datemultirange"}
 TEMPLATES = ["SELECT $1::{t}", "SELECT $1::{t}, $2::{u}", "SELECT $1::{t} = $1::{t}, $2::{u} IS NULL", "SELECT ARRAY[$1::{t}, NULL], $2::{u}", "SELECT coalesce($1::{t}, $1), $2::text", "SELECT x FROM (VALUES ($1::{t}), (NULL)) v(x)",

@@ -192,7 +192,7 @@ SELECT DISTINCT proname, lanname FROM pg_proc p JOIN pg_language l ON l.oid = pr
 MEANT = {
     r"\d pg_class": "catalogs are views of what there is: they have no keys, no NOT NULL",
     r"\d+ pg_tables": "views of the system are made without SQL",
-    r"\da sum": "built-in objects have no descriptions, and there is no money",
+    r"\da sum": "built-in objects have no descriptions",
     r"\dA+": "btree, gin and heap are the access methods",
     r"\dAf btree int4": "operators of families, and their support functions, have no rows",
     r"\dAo btree integer_ops": "operators of families, and their support functions, have no rows",

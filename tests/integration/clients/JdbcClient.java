@@ -80,7 +80,11 @@ public class JdbcClient {
             Object[][] values = {{"int2", 7}, {"int4", Integer.MIN_VALUE}, {"int8", Long.MAX_VALUE}, {"float4", 0.5f}, {"float8", 0.1},
                 {"numeric", new BigDecimal("12345678901234567890.123450")}, {"bool", true}, {"text", "täxt"}, {"varchar", "v"},
                 {"bytea", new byte[] {0, -1, 39}}, {"date", java.sql.Date.valueOf("2024-02-29")}, {"time", Time.valueOf("01:02:03")},
-                {"timestamp", Timestamp.valueOf("2024-02-29 01:02:03.456789")}, {"uuid", UUID.fromString("12345678-1234-5678-1234-567812345678")}};
+                {"timestamp", Timestamp.valueOf("2024-02-29 01:02:03.456789")}, {"uuid", UUID.fromString("12345678-1234-5678-1234-567812345678")},
+                {"point", new org.postgresql.geometric.PGpoint(1.5, -2)}, {"box", new org.postgresql.geometric.PGbox(2, 3, 0, 1)},
+                {"circle", new org.postgresql.geometric.PGcircle(1, 2, 3)}, {"lseg", new org.postgresql.geometric.PGlseg(0, 0, 1, 1)},
+                {"polygon", new org.postgresql.geometric.PGpolygon("((0,0),(1,2),(3,3))")},
+                {"path", new org.postgresql.geometric.PGpath("[(0,0),(1,2)]")}};
             for (Object[] value : values) {
                 try (PreparedStatement p = c.prepareStatement("SELECT ?::" + value[0])) {
                     for (int i = 0; i < 2; i++) {

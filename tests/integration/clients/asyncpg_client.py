@@ -84,6 +84,11 @@ async def types(connection):
         ("tsrange", asyncpg.Range(datetime.datetime(2024, 1, 1, 10), datetime.datetime(2024, 1, 2), upper_inc=True)),
         ("tstzrange", asyncpg.Range(datetime.datetime(2024, 1, 1, 10, tzinfo=UTC), None)), ("int4range", asyncpg.Range(empty=True)),
         ("int4range[]", [asyncpg.Range(1, 2), None]),
+        ("point", asyncpg.Point(1.5, -2)), ("line", asyncpg.Line(1, 2, 3)), ("lseg", asyncpg.LineSegment((0, 0), (1, 1))),
+        ("box", asyncpg.Box((2, 2), (0, -1))), ("path", asyncpg.Path((0, 0), (1, 2), is_closed=True)),
+        ("path", asyncpg.Path((0, 0), (1, 2), (3, 3), is_closed=False)), ("polygon", asyncpg.Polygon((0, 0), (1, 2), (3, 3))),
+        ("circle", asyncpg.Circle((1, 1), 2.5)), ("point[]", [asyncpg.Point(1, 2), None]), ("box[]", [asyncpg.Box((1, 1), (0, 0))]),
+        ("money", "$1,234.50"),
     ]
     for kind, value in values:
         got = await connection.fetchval("SELECT $1::" + kind, value)

@@ -58,6 +58,10 @@ CREATE TABLE zoo.likes (a int REFERENCES zoo.person ON UPDATE CASCADE ON DELETE 
    r real DEFAULT 1.5, d double precision DEFAULT -2, nn numeric(10,3) DEFAULT 1.25, k bit varying(8) DEFAULT B'1010', ip inet DEFAULT '10.0.0.1/8', ci cidr, nm name, arr int[][] DEFAULT '{{1,2},{3,4}}', oo oid, cc "char", js json DEFAULT '[]',
    CONSTRAINT later FOREIGN KEY (b) REFERENCES zoo.person (id) MATCH FULL DEFERRABLE INITIALLY DEFERRED, CONSTRAINT two UNIQUE (a, b) INCLUDE (n), PRIMARY KEY (n));
 ALTER TABLE zoo.likes ADD CONSTRAINT not_checked CHECK (a <> b) NOT VALID;
+CREATE TABLE zoo.shapes (p point DEFAULT '(1,2)', l line, s lseg, b box CHECK (area(b) < 100), pa path, po polygon, c circle, m money DEFAULT 9.99, bs box[], ps point[]);
+INSERT INTO zoo.shapes VALUES ('(0.1,1e-7)', '{1,2,3}', '[(1,2),(3,4)]', '(1,2),(3,4)', '[(1,2),(3,4)]', '((1,2),(3,4))', '<(1,2),3>', '-1234.56', '{(1,2),(3,4);NULL}', '{"(1,2)",NULL}');
+CREATE VIEW zoo.shape AS SELECT p[0] AS x, b[1] AS low, p <-> point(0, 0) AS far, b::circle AS around, m * 2 AS twice, b && '(5,5),(0,0)'::box AS meets, @@ c AS center,
+  '{(1,2),(3,4)}'::box[] AS boxes FROM zoo.shapes WHERE p <@ '<(0,0),5>'::circle;
 CREATE VIEW zoo.v AS SELECT p.id, p.name, l.c, CASE WHEN p.share BETWEEN 1 AND 5 THEN 'low' ELSE 'high' END AS level, p.feeling = 'ok' AS fine, ARRAY[1,2] AS a, (SELECT max(n) FROM zoo.likes) AS m
   FROM zoo.person p LEFT JOIN zoo.likes l ON l.a = p.id WHERE p.name::text IN ('x', 'y') OR p.born IS NULL ORDER BY p.id DESC LIMIT 10;
 COMMENT ON VIEW zoo.v IS 'a view';
