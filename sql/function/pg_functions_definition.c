@@ -243,7 +243,9 @@ BODY(serial_sequence)
     TRY(catalog_table_by_id(call->task, call->session, column->owned_sequence, &sequence));
     TRY(catalog_schema_by_id(call->task, call->session, sequence->schema_id, &schema));
     buffer_init(&out, call->arena);
-    pg_print_name(&out, schema->name, sequence->name);
+    const char *own = call->session->temp_name;
+    bool temporary = own != NULL && strcmp(schema->name, own) == 0;
+    pg_print_name(&out, temporary ? "pg_temp" : schema->name, sequence->name);
     st = give(&out, result);
 out:
     return st;
