@@ -688,6 +688,8 @@ void bind_names_use_type(const struct bind_names *names, uint32_t id)
     for (uint32_t i = 0; i < type->type->column_count; i++)
         if (type_is_user(type->type->columns[i].type.oid))
             bind_names_use_type(names, type_user_id(type->type->columns[i].type.oid));
+    if (type->type->kind == RELATION_DOMAIN && type->type->columns[0].domain != 0)
+        bind_names_use_type(names, type_user_id(type->type->columns[0].domain));
 }
 
 void bind_names_install_types(struct session *session, const struct bind_names *names)
@@ -707,6 +709,20 @@ static int order_by_name(const void *a, const void *b)
     return strcmp(((const struct constraint_desc *)a)->name, ((const struct constraint_desc *)b)->name);
 }
 
+// What a domain over another one asks of its values is what that one does, and then what itself does.
+static void put_beneath(struct arena *arena, struct table_desc *domain, const struct table_desc *beneath)
+{
+    const uint32_t count = beneath->constraint_count + domain->constraint_count;
+    struct constraint_desc *all = ARENA_ARRAY(arena, struct constraint_desc, count + 1);
+    if (beneath->constraint_count > 0)
+        memcpy(all, beneath->constraints, beneath->constraint_count * sizeof *all);
+    if (domain->constraint_count > 0)
+        memcpy(all + beneath->constraint_count, domain->constraints, domain->constraint_count * sizeof *all);
+    domain->constraints = all;
+    domain->constraint_count = count;
+    domain->columns[0].not_null |= beneath->columns[0].not_null;
+}
+
 static struct status add_type(
     struct task *task, struct session *session, struct bind_names *names, uint32_t id)
 {
@@ -720,11 +736,17 @@ static struct status add_type(
         return status_make(E_DATA_CORRUPTED, "the catalog's type is something else");
     struct table_desc *desc = table_desc_copy(names->arena, found);
     struct bind_type type = {.type = desc};
+    const struct bind_type *beneath = NULL;
+    if (desc->kind == RELATION_DOMAIN && desc->columns[0].domain != 0) {
+        TRY(add_type(task, session, names, type_user_id(desc->columns[0].domain)));
+        beneath = bind_names_type_by_id(names, type_user_id(desc->columns[0].domain));
+    }
     // PostgreSQL looks at conditions in the order of their names.
     if (desc->constraint_count > 1)
         qsort(desc->constraints, desc->constraint_count, sizeof *desc->constraints, order_by_name);
-    TRY(catalog_schema_by_id(task, session, found->schema_id, &schema));
+    TRY(catalog_schema_by_id(task, session, desc->schema_id, &schema));
     type.schema = arena_strdup(names->arena, schema->name);
+    if (beneath != NULL) put_beneath(names->arena, desc, beneath->type);
     type.checks = ARENA_ARRAY(names->arena, struct expr *, desc->constraint_count);
     for (uint32_t i = 0; i < desc->constraint_count && desc->kind == RELATION_DOMAIN; i++)
         TRY(parse_expression_on_stack(
@@ -766,7 +788,7 @@ static void use_column_types(struct bind_names *names, const struct table_desc *
         if (type_is_user(column->type.oid))
             bind_names_use_type(names, type_user_id(column->type.oid));
         if (column->domain != 0)
-            bind_names_type_by_id(names, type_user_id(column->domain))->used = true;
+            bind_names_use_type(names, type_user_id(column->domain));
     }
     if (table->rewrite != NULL) use_column_types(names, table->rewrite->target);
 }

@@ -195,7 +195,8 @@ static struct status type_depends(struct pg_rows *rows)
         struct object schema = {PG_NAMESPACE_OID, pg_oid(type->schema_id), 0};
         TRY(depends(rows, self, schema, 'n'));
         if (type->kind != RELATION_DOMAIN) continue;
-        struct object base = {PG_TYPE_OID, type->columns[0].type.oid, 0};
+        const struct column_desc *value = &type->columns[0];
+        struct object base = {PG_TYPE_OID, value->domain != 0 ? value->domain : value->type.oid, 0};
         if (type_is_user(base.oid)) TRY(depends(rows, self, base, 'n'));
         for (uint32_t k = 0; k < type->constraint_count; k++) {
             struct object check = {

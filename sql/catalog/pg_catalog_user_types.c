@@ -98,8 +98,8 @@ static struct status domain_row(struct pg_rows *rows, const struct table_desc *t
     put_functions(&row, oid, functions == NULL ? 'i' : functions->align,
         functions == NULL ? 'p' : functions->storage);
     pg_put_bool(&row, "typnotnull", value->not_null);
-    pg_put_int(&row, "typbasetype", value->type.oid);
-    pg_put_int(&row, "typtypmod", value->type.typmod);
+    pg_put_int(&row, "typbasetype", value->domain != 0 ? value->domain : value->type.oid);
+    pg_put_int(&row, "typtypmod", value->domain != 0 ? -1 : value->type.typmod);
     pg_put_int(&row, "typcollation", pg_column_collation(value, value->type.oid));
     pg_put_text(&row, "typdefault", text);
     pg_put_text(&row, "typdefaultbin", text);

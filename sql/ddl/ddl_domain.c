@@ -95,6 +95,21 @@ static struct status domain_constraint(struct statement_context *context,
     }
 }
 
+// The default and the collation of the domain that it is over, as they are now.
+static struct status take_beneath(struct statement_context *context, struct column_desc *value,
+    bool collated, const char **default_sql)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *beneath;
+    if (value->domain == 0) return st;
+    TRY(catalog_table_by_id(context->task, context->session, type_user_id(value->domain), &beneath));
+    const struct column_desc *column = &beneath->columns[0];
+    if (column->default_sql != NULL) *default_sql = arena_strdup(context->arena, column->default_sql);
+    if (!collated && column->collation != NULL) value->collation = arena_strdup(context->arena, column->collation);
+out:
+    return st;
+}
+
 struct status ddl_create_domain(struct statement_context *context)
 {
     struct status st = STATUS_OK;
@@ -103,8 +118,11 @@ struct status ddl_create_domain(struct statement_context *context)
     struct column_desc value = {.name = "value"};
     bool null_written = false;
 
-    TRY(ddl_type(context, create->type, &value.type, NULL));
+    TRY(ddl_column_type(context, create->type, &value.type, NULL, &value.domain));
+    if (type_is_domain_array(value.domain)) return ddl_unsupported(context, "a domain over an array of a domain");
     TRY(ddl_collation(context, &create->collation, value.type, &value.collation));
+    const char *inherited = NULL;
+    TRY(take_beneath(context, &value, create->collation.name != NULL, &inherited));
     TRY(ddl_begin_type(context, &create->name, RELATION_DOMAIN, &domain));
     value.id = domain.next_column_id++;
     DDL_APPEND(context->arena, domain.columns, domain.column_count, value);
@@ -112,25 +130,47 @@ struct status ddl_create_domain(struct statement_context *context)
         TRY(domain_constraint(context, &domain, &create->constraints[i], &null_written));
     if (null_written && domain.columns[0].not_null)
         return ddl_error(context, E_SYNTAX_ERROR, "conflicting NULL/NOT NULL constraints");
+    if (domain.columns[0].default_sql == NULL) domain.columns[0].default_sql = inherited;
     TRY(ddl_put_new_type(context, &domain));
 out:
     return st;
 }
 
-// Whether what is stored meets a new condition; `sql` NULL: is not null.
+// Whether the domain is that one, or over it, be it with others between them.
+static struct status domain_is_over(
+    struct statement_context *context, type_oid oid, uint32_t domain_id, bool *is_over)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc *domain;
+    *is_over = false;
+    while (oid != 0 && !*is_over) {
+        *is_over = type_user_id(oid) == domain_id;
+        TRY(catalog_table_by_id(context->task, context->session, type_user_id(oid), &domain));
+        oid = domain->columns[0].domain;
+    }
+out:
+    return st;
+}
+
 // As in PostgreSQL, elements of arrays are not looked through: 0A000 where a column is of an array of the domain.
 static struct status refuse_arrays(struct statement_context *context, const struct table_desc *table,
     const struct table_desc *domain)
 {
-    for (uint32_t k = 0; k < table->column_count; k++)
-        if (type_is_domain_array(table->columns[k].domain) &&
-            type_user_id(table->columns[k].domain) == domain->id)
+    struct status st = STATUS_OK;
+    for (uint32_t k = 0; k < table->column_count; k++) {
+        bool is_over = false;
+        if (type_is_domain_array(table->columns[k].domain))
+            TRY(domain_is_over(context, table->columns[k].domain, domain->id, &is_over));
+        if (is_over)
             return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
                 "cannot alter type \"%s\" because column \"%s.%s\" uses it", domain->name, table->name,
                 table->columns[k].name);
-    return STATUS_OK;
+    }
+out:
+    return st;
 }
 
+// Whether what is stored meets a new condition; `sql` NULL: is not null.
 static struct status validate_columns(struct statement_context *context,
     const struct table_desc *domain, const char *sql)
 {
@@ -145,7 +185,9 @@ static struct status validate_columns(struct statement_context *context,
         TRY(refuse_arrays(context, table, domain));
         for (uint32_t k = 0; k < table->column_count; k++) {
             const struct column_desc *column = &table->columns[k];
-            if (column->domain != catalog_type_oid(domain)) continue;
+            bool is_over;
+            TRY(domain_is_over(context, column->domain, domain->id, &is_over));
+            if (!is_over) continue;
             struct internal_result result = {0};
             const char *condition = sql, *full, *own = ddl_quoted(context->arena, column->name);
             TRY(ddl_qualified_name(context, table, &full));
