@@ -6,6 +6,8 @@
 
 #include "sql/session/internal.h"
 #include "sql/service/settings.h"
+#include "sql/service/zone_bounds.h"
+#include "sql/service/zone_object.h"
 #include "tenant/internal.h"
 
 static const struct capability {
@@ -51,8 +53,14 @@ struct status capability_list(struct task *task, struct arena *arena, uint64_t t
     }
     for (uint64_t row = 0; row < result.row_count; row++) {
         uint32_t i = capability_index(arena_string(arena, datum_as_bytes(internal_value(&result, row, 0))));
-        if (i < CAPABILITY_COUNT)
-            values[i].value = arena_string(arena, datum_as_bytes(internal_value(&result, row, 1)));
+        const struct bytes value = datum_as_bytes(internal_value(&result, row, 1));
+        if (i == SPAN_CONFIG_BOUNDS) {
+            struct zone_bounds bounds;
+            TRY(zone_bounds_parse(task, arena, value, &bounds));
+            values[i].value = zone_bounds_format(arena, &bounds);
+        } else if (i < CAPABILITY_COUNT) {
+            values[i].value = arena_string(arena, value);
+        }
     }
 out:
     return st;
@@ -80,6 +88,74 @@ static struct status store(struct task *task, uint64_t tenant, const char *name,
         "INSERT INTO system.public.tenant_capabilities (tenant_id, name, value) VALUES ($1, $2, $3) "
         "ON CONFLICT (tenant_id, name) DO UPDATE SET value = excluded.value",
         3, params, (type_oid[]){TYPE_INT8, TYPE_TEXT, TYPE_TEXT});
+}
+
+// --- bounds of zone configurations ---------------------------------------------------------------------
+
+static struct status bounds_read(struct task *task, uint64_t tenant, struct zone_bounds *bounds)
+{
+    struct status st;
+    struct arena arena;
+    struct internal_result result;
+    struct datum params[] = {datum_int((int64_t)tenant)};
+    arena_init(&arena, NULL);
+    TRY(internal_query(task, TENANT_SYSTEM, NULL, &arena, &result,
+        "SELECT value FROM system.public.tenant_capabilities WHERE tenant_id = $1 AND name = 'span_config_bounds'", 1,
+        params, (type_oid[]){TYPE_INT8}));
+    if (result.row_count > 0)
+        TRY(zone_bounds_parse(task, &arena, datum_as_bytes(internal_value(&result, 0, 0)), bounds));
+out:
+    if (failed(st)) st = status_copy(task->arena, st);
+    arena_fini(&arena);
+    return st;
+}
+
+// Its own data, which can be read.
+static bool has_zones(const struct tenant *tenant)
+{
+    return tenant->data_state == TENANT_READY && tenant->reads == 0;
+}
+
+static struct status bounds_list(struct task *task, struct arena *arena, uint64_t **tenants, uint32_t *count)
+{
+    struct status st;
+    struct internal_result result;
+    *count = 0;
+    TRY(internal_query(task, TENANT_SYSTEM, NULL, arena, &result,
+        "SELECT tenant_id FROM system.public.tenant_capabilities WHERE name = 'span_config_bounds'", 0, NULL, NULL));
+    *tenants = ARENA_ARRAY(arena, uint64_t, result.row_count + 1);
+    for (uint64_t row = 0; row < result.row_count; row++) {
+        struct tenant *tenant;
+        TRY(tenant_read(task, NULL, arena, (uint64_t)internal_value(&result, row, 0).integer, &tenant));
+        if (tenant != NULL && has_zones(tenant)) (*tenants)[(*count)++] = tenant->id;
+    }
+out:
+    return st;
+}
+
+const struct zone_bounds_source capability_bounds = {.read = bounds_read, .list = bounds_list};
+
+// Storage is told before the statement ends; of data that is not there yet when it is.
+static struct status bounds_set(struct statement_context *context, const struct tenant *tenant, const struct zone_bounds *bounds)
+{
+    struct status st;
+    // Kept also when there are none any more: who is listed is told.
+    TRY(store(context->task, tenant->id, capabilities[SPAN_CONFIG_BOUNDS].name, zone_bounds_text(context->arena, bounds)));
+    if (has_zones(tenant)) TRY(zone_objects_tell(context->task, tenant->id));
+out:
+    return st;
+}
+
+static struct status bounds_take(struct statement_context *context, const struct tenant *tenant, const struct option *option)
+{
+    struct status st;
+    struct datum value;
+    struct zone_bounds bounds = {0};
+    TRY(statement_constant(context, option->value, TYPE_OF(TYPE_BYTEA), &value));
+    if (!value.null) TRY(zone_bounds_decode(datum_as_bytes(value), &bounds));
+    st = bounds_set(context, tenant, &bounds);
+out:
+    return st;
 }
 
 static struct status option_value(
@@ -116,7 +192,7 @@ static struct status change_one(struct statement_context *context, const struct 
             TRY(status_make(E_INVALID_PARAMETER_VALUE, "cannot REVOKE CAPABILITY span_config_bounds"));
         if (option->value == NULL)
             TRY(status_make(E_SYNTAX_ERROR, "value required for capability: span_config_bounds"));
-        TRY(status_make(E_FEATURE_NOT_SUPPORTED, "capability span_config_bounds is not supported"));
+        return bounds_take(context, tenant, option);
     }
     if (grant) TRY(option_value(context, option, &text));
     st = store(context->task, tenant->id, option->name, text);
@@ -134,6 +210,7 @@ struct status capability_grant(struct statement_context *context, const struct t
     if (alter->all_capabilities) {
         for (uint32_t i = 0; i < SPAN_CONFIG_BOUNDS; i++)
             TRY(store(context->task, tenant->id, capabilities[i].name, grant ? "true" : "false"));
+        if (!grant) TRY(bounds_set(context, tenant, &(struct zone_bounds){0}));
         goto out;
     }
     for (uint32_t i = 0; i < alter->options.count; i++)

@@ -20,6 +20,7 @@ struct status tenant_show_describe(struct statement_context *context,
 struct status tenant_require_manager(struct statement_context *context, const char *what);
 
 // capability.c
+extern const struct zone_bounds_source capability_bounds;
 struct status capability_grant(struct statement_context *context, const struct tenant *tenant, bool grant);
 struct capability_value {
     const char *name, *value;

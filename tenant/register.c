@@ -8,6 +8,7 @@
 #include "sql/catalog/bootstrap.h"
 #include "sql/wire/pgwire.h"
 #include "sql/service/settings.h"
+#include "sql/service/zone_bounds.h"
 #include "tenant/internal.h"
 #include "tenant/profile.h"
 
@@ -159,6 +160,7 @@ void tenant_register(void)
     settings_register(settings, sizeof settings / sizeof settings[0]);
     statement_handler_register(handlers, sizeof handlers / sizeof handlers[0]);
     override_register();
+    zone_bounds_source = &capability_bounds;
     tenant_job_register();
     service_announcements_register();
     service_readers_register();

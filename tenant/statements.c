@@ -10,6 +10,7 @@
 #include "sql/session/internal.h"
 #include "sql/user/privilege.h"
 #include "sql/service/settings.h"
+#include "sql/service/zone_object.h"
 #include "tenant/internal.h"
 
 // --- who may -----------------------------------------------------------------------------------------
@@ -96,6 +97,7 @@ struct status tenant_create_execute(struct statement_context *context)
         goto out;
     }
     TRY(tenant_create(context->task, context->arena, name, like, &tenant));
+    if (like != 0) zone_objects_note(context->task->shard, tenant->id); // With the bounds of the other's zones.
 out:
     return st;
 }

@@ -11,6 +11,8 @@
 #include "sql/ddl/ddl.h"
 #include "sql/function/function_table.h"
 #include "sql/service/settings.h"
+#include "sql/service/zone_bounds.h"
+#include "sql/type/json.h"
 
 static struct status no_session(void)
 {
@@ -148,6 +150,23 @@ BODY(logical_timestamp)
         bytes_of_string(arena_strdup(call->arena, text)), result);
 }
 
+// Of messages that statements take there is one.
+BODY(json_to_pb)
+{
+    struct status st;
+    struct zone_bounds bounds;
+    struct buffer text;
+    if (!bytes_equal(datum_as_bytes(args[0]), BYTES_LITERAL(ZONE_BOUNDS_MESSAGE)))
+        return status_format(call->arena, E_INVALID_PARAMETER_VALUE, "message \"%s\" is not known",
+            arena_string(call->arena, datum_as_bytes(args[0])));
+    buffer_init(&text, call->arena);
+    json_print(&text, datum_as_bytes(args[1]));
+    TRY(zone_bounds_parse(call->task, call->arena, buffer_bytes(&text), &bounds));
+    *result = datum_bytes(zone_bounds_encode(call->arena, &bounds));
+out:
+    return st;
+}
+
 #define CLUSTER(name_, oid_, result_, fn_, volatility_)                                            \
     {                                                                                              \
         .name = name_, .kind = FUNCTION_SCALAR, .oid = oid_, .result = TYPE_##result_, .fn = fn_,  \
@@ -172,6 +191,14 @@ static const struct function internal_functions[] = {
         .fn = pretty_key,
         .schema = "crdb_internal",
         FN_ARGS(TYPE_BYTEA, TYPE_INT8)},
+    {.name = "json_to_pb",
+        .kind = FUNCTION_SCALAR,
+        .oid = 110115,
+        .result = TYPE_BYTEA,
+        .strict = true,
+        .fn = json_to_pb,
+        .schema = "crdb_internal",
+        FN_ARGS(TYPE_TEXT, TYPE_JSONB)},
 };
 static const struct function plain_functions[] = {
     CLUSTER("unique_rowid", 110100, INT8, unique_rowid, VOLATILE),

@@ -13,7 +13,9 @@
 #include "sql/user/privilege.h"
 #include "sql/service/settings.h"
 #include "sql/session/show.h"
+#include "sql/service/zone_bounds.h"
 #include "sql/service/zone_object.h"
+#include "sql/session/shard_state.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 #define ATTEMPTS_MAX 20u
@@ -453,7 +455,10 @@ static struct status configure(struct statement_context *context)
     if (is_object(&config->target)) return configure_object(context);
     if (config->discard && tenant == ZONE_ROOT)
         return ddl_error(context, E_INVALID_PARAMETER_VALUE, "cannot remove default zone");
-    TRY(zone_get(context->task, tenant, zone));
+    if (tenant == ZONE_ROOT || tenant == ZONE_META)
+        TRY(zone_get(context->task, tenant, zone));
+    else
+        TRY(zone_default_get(context->task, tenant, zone));
     TRY(zone_get_whole(context->task, ZONE_ROOT, parent));
     if (tenant == ZONE_ROOT) {
         // What it does not say itself is the program's.
@@ -470,6 +475,7 @@ static struct status configure(struct statement_context *context)
         TRY(zone_set(context->task, tenant, zone));
     else
         TRY(zone_default_set(context->task, context->session, zone));
+    if (tenant == ZONE_ROOT) TRY(zone_objects_tell_bounded(context->task)); // They inherit it as far as they may.
 out:
     return st;
 }
@@ -492,7 +498,8 @@ static struct status send_zone(void *arg, const struct zone_object *object)
 static struct status show_one(struct statement_context *context, uint64_t tenant, const char *target)
 {
     struct zone_object *object = ARENA_NEW(context->arena, struct zone_object);
-    struct status st = zone_get_whole(context->task, tenant, &object->own);
+    struct status st = tenant == ZONE_META ? zone_get_whole(context->task, tenant, &object->own)
+                                           : zone_default_whole(context->task, context->session, &object->own);
     if (failed(st)) return st;
     object->name = target;
     return send_zone(context, object);
@@ -534,6 +541,7 @@ out:
 
 struct zone_rows {
     struct arena *arena;
+    struct zone_bounds bounds;
     struct virtual_table_sink *sink;
 };
 
@@ -551,7 +559,8 @@ static struct status put_zone_row(void *arg, const struct zone_object *object)
     pg_put_text(&row, "target", object->name);
     if (object->kind == OBJECT_RANGE) pg_put_text(&row, "range_name", "default");
     pg_put_text(&row, "raw_config_sql", sql);
-    pg_put_text(&row, "full_config_sql", sql);
+    zone_bounds_clamp(&rows->bounds, zone, NULL); // What holds.
+    pg_put_text(&row, "full_config_sql", zone_format(rows->arena, object->name, zone));
     return pg_row_send(&row);
 }
 
@@ -564,7 +573,8 @@ static struct status zone_rows(struct task *task, struct session *session, struc
     struct zone_object *object = ARENA_NEW(&arena, struct zone_object);
     object->kind = OBJECT_RANGE;
     object->name = "RANGE default";
-    TRY(zone_get_whole(task, zone_tenant(session, NULL), &object->own));
+    TRY(zone_bounds_read(task, session->tenant, &rows.bounds));
+    TRY(zone_default_whole(task, session, &object->own));
     TRY(put_zone_row(&rows, object));
     TRY(zone_objects_each(task, session, &arena, put_zone_row, &rows));
 out:
@@ -591,7 +601,20 @@ static void dead_after_changed(struct shard *shard, uint64_t tenant, const struc
     placement_dead_after_set(shard, settings_duration_ns(shard, tenant, setting->name));
 }
 
+static void bounds_changed(struct shard *shard, uint64_t tenant, const struct setting *setting)
+{
+    (void)setting;
+    if (tenant == TENANT_SYSTEM && shard->index == 0 && sql_shard(shard) != NULL && sql_shard(shard)->zones != NULL)
+        zone_objects_note(shard, ZONE_OBJECTS_BOUNDED);
+}
+
 static const struct setting settings[] = {
+    {.name = ZONE_BOUNDS_SETTING,
+        .type = SETTING_BOOL,
+        .class = SETTING_SYSTEM_ONLY,
+        .default_value = "true",
+        .description = "whether the bounds that operators set for zone configurations of virtual clusters hold",
+        .changed = bounds_changed},
     {.name = "server.time_until_store_dead",
         .type = SETTING_DURATION,
         .class = SETTING_SYSTEM_ONLY,

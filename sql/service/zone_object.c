@@ -7,6 +7,7 @@
 #include "kv/key.h"
 #include "kv/placement_zones.h"
 #include "sql/catalog/catalog_store.h"
+#include "sql/service/zone_bounds.h"
 #include "sql/session/internal.h"
 #include "sql/user/privilege.h"
 #include "sql/exec/row.h"
@@ -57,9 +58,18 @@ out:
     return st;
 }
 
-static struct status tenant_whole(struct task *task, uint64_t tenant, struct zone *zone)
+struct status zone_default_whole(struct task *task, const struct session *session, struct zone *zone)
 {
-    return zone_get_whole(task, tenant == TENANT_SYSTEM ? ZONE_ROOT : tenant, zone);
+    struct status st = STATUS_OK;
+    const uint64_t tenant = session->tenant;
+    if (tenant == TENANT_SYSTEM) return zone_get_whole(task, ZONE_ROOT, zone);
+    if (session->reader) return zone_get_whole(task, tenant, zone); // Its catalog is read at another time.
+    struct zone *root = ARENA_NEW(task->arena, struct zone);
+    TRY(zone_default_get(task, tenant, zone));
+    TRY(zone_get_whole(task, ZONE_ROOT, root));
+    zone_inherit(zone, root);
+out:
+    return st;
 }
 
 // Each level over what is above it.
@@ -124,7 +134,7 @@ struct status zone_object_find(
     struct status st;
     *object = ARENA_NEW(context->arena, struct zone_object);
     (*object)->kind = target->object;
-    TRY(tenant_whole(context->task, context->session->tenant, &(*object)->parent));
+    TRY(zone_default_whole(context->task, context->session, &(*object)->parent));
     st = target->object == OBJECT_DATABASE ? database_find(context, target->name.name, change, *object)
                                            : relation_find(context, &target->name, change, *object);
 out:
@@ -143,7 +153,7 @@ struct status zone_object_above(
     if (kind == OBJECT_DATABASE) return STATUS_OK;
     TRY(catalog_database_by_id(context->task, context->session, database_id, &database));
     struct zone_object *found = ARENA_NEW(context->arena, struct zone_object);
-    TRY(tenant_whole(context->task, context->session->tenant, &found->parent));
+    TRY(zone_default_whole(context->task, context->session, &found->parent));
     found->database_id = database_id;
     if (kind == OBJECT_TABLE) {
         found->kind = OBJECT_DATABASE;
@@ -197,7 +207,7 @@ struct status zone_objects_each(struct task *task, struct session *session, stru
     uint32_t database_count;
     struct zone_object *object = ARENA_NEW(arena, struct zone_object);
     struct zone *root = ARENA_NEW(arena, struct zone);
-    TRY(tenant_whole(task, session->tenant, root));
+    TRY(zone_default_whole(task, session, root));
     TRY(catalog_list_databases(task, session, arena, &databases, &database_count));
     for (uint32_t i = 0; i < database_count; i++) {
         const struct table_desc **tables;
@@ -240,6 +250,7 @@ struct telling {
     uint64_t tenant;
     bool has_default; // The catalog says what RANGE default is, if only that it says nothing.
     struct zone range_default;
+    struct zone_bounds bounds;
     struct zone_span *spans;
     uint32_t count, capacity;
 };
@@ -361,24 +372,6 @@ static struct status default_look(struct task *task, struct session *session, vo
     return default_read(task, session, arg);
 }
 
-// What somebody has changed meanwhile counts: he may have told storage before.
-static struct status default_tell(struct task *task, struct telling *telling)
-{
-    struct status st = STATUS_OK;
-    struct zone *told = ARENA_NEW(telling->arena, struct zone);
-    for (;;) {
-        const struct zone wanted = telling->range_default;
-        if (!telling->has_default) goto out;
-        TRY(zone_get(task, telling->tenant, told));
-        if (same_default(told, &wanted)) goto out;
-        TRY(zone_set(task, telling->tenant, &wanted));
-        TRY(internal_transaction(task, telling->tenant, default_look, telling));
-        if (same_default(&telling->range_default, &wanted)) goto out;
-    }
-out:
-    return st;
-}
-
 static struct status default_keep(struct task *task, struct session *session, void *arg)
 {
     const struct zone *const *zone = arg;
@@ -386,11 +379,76 @@ static struct status default_keep(struct task *task, struct session *session, vo
         zone_encode(task->arena, *zone));
 }
 
+// What was said is written down before storage is told something else.
+static struct status default_keep_told(struct task *task, struct telling *telling)
+{
+    struct status st = STATUS_OK;
+    if (telling->has_default || !zone_bounds_any(&telling->bounds)) goto out;
+    TRY(zone_get(task, telling->tenant, &telling->range_default));
+    const struct zone *zone = &telling->range_default;
+    TRY(internal_transaction(task, telling->tenant, default_keep, &zone));
+    telling->has_default = true;
+out:
+    return st;
+}
+
+// What somebody has changed meanwhile counts: he may have told storage before.
+static struct status default_tell(struct task *task, struct telling *telling)
+{
+    struct status st = STATUS_OK;
+    struct zone *told = ARENA_NEW(telling->arena, struct zone);
+    struct zone *root = ARENA_NEW(telling->arena, struct zone);
+    TRY(default_keep_told(task, telling));
+    for (;;) {
+        const struct zone said = telling->range_default;
+        struct zone wanted = said;
+        if (!telling->has_default) goto out;
+        TRY(zone_get_whole(task, ZONE_ROOT, root));
+        zone_bounds_clamp(&telling->bounds, &wanted, root);
+        TRY(zone_get(task, telling->tenant, told));
+        if (same_default(told, &wanted)) goto out;
+        TRY(zone_set(task, telling->tenant, &wanted));
+        TRY(internal_transaction(task, telling->tenant, default_look, telling));
+        if (same_default(&telling->range_default, &said)) goto out;
+    }
+out:
+    return st;
+}
+
 struct status zone_default_set(struct task *task, struct session *session, const struct zone *zone)
 {
     struct status st;
+    struct zone_bounds bounds;
     TRY(internal_transaction(task, session->tenant, default_keep, &zone));
-    TRY(zone_set(task, session->tenant, zone));
+    TRY(zone_bounds_read(task, session->tenant, &bounds));
+    st = zone_bounds_any(&bounds) ? zone_objects_tell(task, session->tenant) : zone_set(task, session->tenant, zone);
+out:
+    return st;
+}
+
+struct status zone_default_get(struct task *task, uint64_t tenant, struct zone *zone)
+{
+    struct status st;
+    struct arena arena;
+    arena_init(&arena, NULL);
+    struct telling telling = {.arena = &arena, .tenant = tenant};
+    TRY(internal_transaction(task, tenant, default_look, &telling));
+    *zone = telling.range_default;
+    if (!telling.has_default) TRY(zone_get(task, tenant, zone));
+out:
+    if (failed(st)) st = status_copy(task->arena, st);
+    arena_fini(&arena);
+    return st;
+}
+
+static struct status spans_clamp(struct task *task, struct telling *telling)
+{
+    struct status st = STATUS_OK;
+    struct zone *above = ARENA_NEW(telling->arena, struct zone);
+    if (!zone_bounds_any(&telling->bounds) || telling->count == 0) goto out;
+    TRY(zone_get_whole(task, telling->tenant, above)); // Within the bounds by now.
+    for (uint32_t i = 0; i < telling->count; i++)
+        zone_bounds_clamp(&telling->bounds, &telling->spans[i].zone, above);
 out:
     return st;
 }
@@ -401,12 +459,33 @@ struct status zone_objects_tell(struct task *task, uint64_t tenant)
     struct arena arena;
     arena_init(&arena, NULL);
     struct telling telling = {.arena = &arena, .tenant = tenant};
-    TRY(internal_transaction(task, tenant, gather, &telling));
-    if (telling.count > 1) qsort(telling.spans, telling.count, sizeof *telling.spans, by_start);
-    TRY(default_tell(task, &telling));
-    TRY(zone_spans_set(task, tenant, telling.spans, telling.count));
+    struct zone_bounds now;
+    TRY(zone_bounds_read(task, tenant, &telling.bounds));
+    for (;;) {
+        TRY(internal_transaction(task, tenant, gather, &telling));
+        if (telling.count > 1) qsort(telling.spans, telling.count, sizeof *telling.spans, by_start);
+        TRY(default_tell(task, &telling));
+        TRY(spans_clamp(task, &telling));
+        TRY(zone_spans_set(task, tenant, telling.spans, telling.count));
+        TRY(zone_bounds_read(task, tenant, &now)); // Somebody else's may have been told before ours.
+        if (zone_bounds_equal(&now, &telling.bounds)) goto out;
+        telling.bounds = now;
+    }
 out:
     if (failed(st)) st = status_copy(task->arena, st);
     arena_fini(&arena);
+    return st;
+}
+
+struct status zone_objects_tell_bounded(struct task *task)
+{
+    struct status st = STATUS_OK;
+    uint64_t *tenants;
+    uint32_t count;
+    if (zone_bounds_source == NULL) goto out;
+    TRY(zone_bounds_source->list(task, task->arena, &tenants, &count));
+    for (uint32_t i = 0; i < count; i++)
+        TRY(zone_objects_tell(task, tenants[i]));
+out:
     return st;
 }

@@ -38,12 +38,20 @@ CHECKED struct status zone_objects_each(struct task *task, struct session *sessi
     zone_object_visit visit, void *arg);
 // In the session's transaction, before it commits: 54000 when storage could not hold what the catalog would say then.
 CHECKED struct status zone_objects_check(struct task *task, struct session *session);
-// Tells storage what the catalog says.
+// Tells storage what the catalog says, within the operators' bounds.
 CHECKED struct status zone_objects_tell(struct task *task, uint64_t tenant);
-// The RANGE default of a virtual cluster other than the system's: in its own keys, then in storage.
+// Of all virtual clusters that have bounds: those, or what all inherit, have changed.
+CHECKED struct status zone_objects_tell_bounded(struct task *task);
+// The RANGE default of a virtual cluster other than the system's, as it was said: storage may have been told another one,
+// within the operators' bounds (sql/service/zone_bounds.h).
+CHECKED struct status zone_default_get(struct task *task, uint64_t tenant, struct zone *zone);
+// With everything that it inherits; of the system's session the default of all.
+CHECKED struct status zone_default_whole(struct task *task, const struct session *session, struct zone *zone);
+// In its own keys, then in storage.
 CHECKED struct status zone_default_set(struct task *task, struct session *session, const struct zone *zone);
 
-// The tenant's catalog has changed.
+// The tenant's catalog has changed; ZONE_OBJECTS_BOUNDED: zone_objects_tell_bounded.
+#define ZONE_OBJECTS_BOUNDED 0u
 void zone_objects_note(struct shard *shard, uint64_t tenant);
 // Servers call it, tests need not.
 CHECKED struct status zone_objects_start(struct task *task);

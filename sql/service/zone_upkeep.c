@@ -42,7 +42,8 @@ static struct status upkeep_main(struct task *task, void *arg)
         const uint64_t tenant = state->tenants[--state->count];
         const uint64_t begun_ns = task_now_ns(task);
         struct arena_mark mark = arena_mark(task->arena);
-        struct status told = zone_objects_tell(task, tenant);
+        struct status told =
+            tenant == ZONE_OBJECTS_BOUNDED ? zone_objects_tell_bounded(task) : zone_objects_tell(task, tenant);
         if (failed(told) && !task->cancelled) log_info(tenant, "zones of tables are told later: %s", told.message);
         arena_release(task->arena, mark);
         TRY(task_sleep(task, 4 * (task_now_ns(task) - begun_ns) + 1));

@@ -194,6 +194,73 @@ class Zones(unittest.TestCase):
                 self.assertEqual(session.value("SELECT count(*) FROM d.t"), 500)
                 self.assertEqual(session.value("SELECT sum(a) FROM other"), 125250)
 
+    def test_operators_bound_what_virtual_clusters_say(self):
+        """Nothing is refused: storage is told what is within the bounds, of what was said before and of what is inherited."""
+        message = "cockroach.multitenant.tenantcapabilitiespb.SpanConfigBounds"
+        with Nodes(3, shards=1) as nodes:
+            nodes.await_copies()
+            with nodes[1].connect(options="-ccluster=system") as system:
+                system.run("CREATE VIRTUAL CLUSTER app")
+                system.run("ALTER VIRTUAL CLUSTER app START SERVICE SHARED")
+
+                def bound(json, name="app"):
+                    return "ALTER VIRTUAL CLUSTER %s GRANT CAPABILITY span_config_bounds = crdb_internal.json_to_pb('%s', '%s')" % (
+                        name, message, json)
+
+                def capability(name):
+                    return dict(row[-2:] for row in system.rows("SHOW VIRTUAL CLUSTER %s WITH CAPABILITIES" % name))["span_config_bounds"]
+                with nodes[2].connect(options="-ccluster=app") as own:
+                    own.run("CREATE TABLE t (a int PRIMARY KEY)")
+                    own.run("CREATE TABLE u (a int PRIMARY KEY)")
+                    own.run("INSERT INTO t SELECT generate_series(1, 100)")
+                    own.run("ALTER TABLE t CONFIGURE ZONE USING gc.ttlseconds = 60, num_replicas = 3")
+
+                    def copies(table):
+                        return [len(row[0].split(",")) for row in own.rows(
+                            "SELECT voting_replicas::STRING FROM [SHOW RANGES FROM TABLE %s WITH DETAILS]" % table)]
+
+                    def holds(target):
+                        return own.rows("SELECT raw_config_sql, full_config_sql FROM crdb_internal.zones WHERE target = %s", (target,))[0]
+                    wait_until(lambda: copies("t") == [3] and copies("u") == [3], "three copies")
+                    self.assertEqual(capability("app"), "{}")
+                    # What is said, and what is inherited.
+                    system.run(bound('{"numReplicas": {"start": 1, "end": 1}, "gcTtlSeconds": {"start": 600, "end": 7000}}'))
+                    self.assertIn("num_replicas: [1, 1]\ngc.ttlseconds: [600, 7000]\n", capability("app"))
+                    wait_until(lambda: copies("t") == [1] and copies("u") == [1], "one copy")
+                    self.assertEqual(own.value("SELECT count(*) FROM t"), 100)
+                    said, full = holds("TABLE defaultdb.public.t")
+                    self.assertIn("gc.ttlseconds = 60,\n\tnum_replicas = 3,", said)
+                    self.assertIn("gc.ttlseconds = 600,\n\tnum_replicas = 1,", full)
+                    self.assertIn("num_replicas = 3,", self.shown(own, "RANGE default")[1])
+                    # What is said later, too; and what was said is kept.
+                    own.run("ALTER RANGE default CONFIGURE ZONE USING num_replicas = 3, gc.ttlseconds = 9000")
+                    said, full = holds("RANGE default")
+                    self.assertIn("gc.ttlseconds = 9000,\n\tnum_replicas = 3,", said)
+                    self.assertIn("gc.ttlseconds = 7000,\n\tnum_replicas = 1,", full)
+                    self.assertEqual(copies("t"), [1])
+                    system.run("CREATE VIRTUAL CLUSTER other LIKE app")
+                    self.assertIn("num_replicas: [1, 1]", capability("other"))
+                    # While they are switched off they do not hold.
+                    system.run("SET CLUSTER SETTING spanconfig.bounds.enabled = false")
+                    wait_until(lambda: copies("t") == [3] and copies("u") == [3], "the bounds to be off")
+                    system.run("SET CLUSTER SETTING spanconfig.bounds.enabled = true")
+                    wait_until(lambda: copies("t") == [1] and copies("u") == [1], "the bounds to be on")
+                    system.run("ALTER VIRTUAL CLUSTER app GRANT CAPABILITY span_config_bounds = NULL")
+                    wait_until(lambda: copies("t") == [3] and copies("u") == [3], "the bounds to be gone")
+                    self.assertEqual(capability("app"), "{}")
+                    self.assertEqual(holds("RANGE default")[0], holds("RANGE default")[1])
+                    self.assertEqual(own.value("SELECT count(*) FROM t"), 100)
+                for statement, code in ((bound('{"numVoters": {"start": 1, "end": 3}}'), "0A000"),
+                                        (bound('{"numReplicas": {"start": 2, "end": 2}}'), "22023"),
+                                        (bound('{"speed": {"start": 2}}'), "22023"),
+                                        (bound("{}", "system"), "22023"),
+                                        (bound("{}").replace(message, "other.message"), "22023"),
+                                        ("ALTER VIRTUAL CLUSTER app GRANT CAPABILITY span_config_bounds = '\\x07'", "22023"),
+                                        ("ALTER VIRTUAL CLUSTER app GRANT CAPABILITY span_config_bounds = true", "42804")):
+                    self.assertEqual(sqlstate(system, statement), code, statement)
+                system.run("ALTER VIRTUAL CLUSTER other REVOKE ALL CAPABILITIES")
+                self.assertEqual(capability("other"), "{}")
+
 
 if __name__ == "__main__":
     unittest.main()
