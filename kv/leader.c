@@ -605,10 +605,10 @@ static bool writes_have_writer(struct slice *slice, const struct leader_commit *
 static bool writes_are_free(struct slice *slice, const struct leader_commit *commit)
 {
     if (UNLIKELY(has_writers(slice)) && writes_have_writer(slice, commit)) return false;
-    if (slice->locks->lock_count == 0) return true;
-    const uint64_t holder = leader_holder(&commit->call);
-    // A bulk load looks at the few locks there are, everybody else at the few keys written.
-    if (slice->locks->lock_count < commit->write_count / 16) {
+    const uint64_t holder = leader_holder(&commit->call), others = lock_count_of_others(slice->locks, holder);
+    if (others == 0) return true;
+    // Who writes much looks at the few locks that others have, everybody else at the few keys written.
+    if (others < commit->write_count / 16) {
         return !lock_taken_by_other_any(slice->locks, holder, commit_lock, commit);
     }
     for (uint32_t i = 0; i < commit->write_count; i++) {

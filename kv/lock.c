@@ -293,6 +293,7 @@ static struct lock_hold *hold_add(struct lock_table *table, struct lock *lock,
     if (owner->holds != NULL) owner->holds->owner_previous = hold;
     owner->holds = hold;
     owner->hold_count++;
+    table->hold_count++;
     return hold;
 }
 
@@ -515,14 +516,31 @@ bool lock_taken_by_other(
     return lock != NULL && forbids(lock, txn, mode);
 }
 
+uint64_t lock_count_of_others(const struct lock_table *table, uint64_t txn)
+{
+    const struct lock_owner *own = owner_find(table, txn);
+    return table->hold_count - (own == NULL ? 0 : own->hold_count) + table->waiter_count;
+}
+
+static bool forbids_wanted(const struct lock *lock, uint64_t txn,
+    enum kv_lock (*wanted)(const void *arg, struct bytes key), const void *arg)
+{
+    const enum kv_lock mode = wanted(arg, bytes_of(lock->key, lock->key_size));
+    return mode != KV_LOCK_NONE && forbids(lock, txn, mode);
+}
+
 bool lock_taken_by_other_any(const struct lock_table *table, uint64_t txn,
     enum kv_lock (*wanted)(const void *arg, struct bytes key), const void *arg)
 {
-    for (uint64_t i = 0; i < table->lock_buckets; i++) {
-        for (const struct lock *lock = table->locks[i]; lock != NULL; lock = lock->bucket_next) {
-            if (!forbids(lock, txn, KV_LOCK_UPDATE)) continue; // No weaker mode either.
-            const enum kv_lock mode = wanted(arg, bytes_of(lock->key, lock->key_size));
-            if (mode != KV_LOCK_NONE && forbids(lock, txn, mode)) return true;
+    for (const struct lock_waiter *waiter = table->waiters; waiter != NULL; waiter = waiter->table_next) {
+        const bool waits = !waiter->granted && waiter->lock != NULL;
+        if (waits && waiter->owner.txn != txn && forbids_wanted(waiter->lock, txn, wanted, arg)) return true;
+    }
+    for (uint64_t i = 0; i < table->owner_buckets && table->hold_count > 0; i++) {
+        for (const struct lock_owner *owner = table->owners[i]; owner != NULL; owner = owner->bucket_next) {
+            if (owner->id.txn == txn) continue;
+            for (const struct lock_hold *hold = owner->holds; hold != NULL; hold = hold->owner_next)
+                if (forbids_wanted(hold->lock, txn, wanted, arg)) return true;
         }
     }
     return false;
@@ -586,6 +604,7 @@ static void hold_release(struct lock_table *table, struct lock_hold *hold)
     struct lock_hold **link = &lock->holds;
     while (*link != hold) link = &(*link)->lock_next;
     *link = hold->lock_next;
+    table->hold_count--;
     pool_give(&table->hold_pool, hold);
     line_advance(table, lock);
     lock_drop_if_unused(table, lock);

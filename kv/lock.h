@@ -70,6 +70,7 @@ struct lock_table {
     uint64_t lock_buckets, lock_count;
     struct lock_owner **owners; // By hash of txn.
     uint64_t owner_buckets, owner_count;
+    uint64_t hold_count; // Of all owners.
     struct lock_pool lock_pool, hold_pool, owner_pool;
     struct lock_waiter *waiters; // Of all locks.
     uint32_t waiter_count;
@@ -114,7 +115,10 @@ CHECKED struct status lock_try(struct lock_table *table, const struct lock_reque
 // Whether a transaction other than `txn` holds the key in a mode that forbids `mode` to it, or waits for the key.
 bool lock_taken_by_other(
     const struct lock_table *table, uint64_t txn, struct bytes key, enum kv_lock mode);
-// The same for any key that `wanted` has a mode for: for whom there are fewer locks than keys.
+// How many locks others than `txn` hold or wait for.
+uint64_t lock_count_of_others(const struct lock_table *table, uint64_t txn);
+// The same for any key that `wanted` has a mode for: asks it for each of those locks, whatever `txn` holds itself. For who has
+// more keys than others have locks.
 bool lock_taken_by_other_any(const struct lock_table *table, uint64_t txn,
     enum kv_lock (*wanted)(const void *arg, struct bytes key), const void *arg);
 bool lock_holds(const struct lock_table *table, uint64_t txn, struct bytes key, enum kv_lock mode);

@@ -169,6 +169,56 @@ out:
     return st;
 }
 
+struct asked {
+    uint32_t count;
+    struct bytes key;
+};
+
+static enum kv_lock asked_for(const void *arg, struct bytes key)
+{
+    struct asked *asked = *(struct asked *const *)arg;
+    asked->count++;
+    return bytes_equal(key, asked->key) ? KV_LOCK_UPDATE : KV_LOCK_NONE;
+}
+
+// A commit that holds many locks itself looks at those of others alone: at most one step for each of them.
+NODE_TEST(lock, only_locks_of_others_are_looked_at, 1)
+{
+    struct status st = STATUS_OK;
+    struct lock_table table;
+    bool granted;
+    char text[16];
+    struct asked asked = {.key = BYTES_LITERAL("own 7")}, *ask = &asked;
+    TRY(lock_table_init(&table, task->shard));
+    const struct lock_request one = request_of(1, KV_LOCK_UPDATE, KV_WAIT_FAIL);
+    const struct lock_request two = request_of(2, KV_LOCK_SHARE, KV_WAIT_FAIL);
+    CHECK(lock_count_of_others(&table, 1) == 0);
+    for (uint32_t i = 0; i < 3000; i++) {
+        snprintf(text, sizeof text, "own %u", i);
+        TRY(lock_try(&table, &one, bytes_of_string(text), &granted));
+        CHECK(granted);
+    }
+    CHECK(lock_count_of_others(&table, 1) == 0 && lock_count_of_others(&table, 2) == 3000);
+    CHECK(!lock_taken_by_other_any(&table, 1, asked_for, &ask) && asked.count == 0);
+    for (uint32_t i = 0; i < 5; i++) {
+        snprintf(text, sizeof text, "other %u", i);
+        TRY(lock_try(&table, &two, bytes_of_string(text), &granted));
+        CHECK(granted);
+    }
+    CHECK(lock_count_of_others(&table, 1) == 5);
+    CHECK(!lock_taken_by_other_any(&table, 1, asked_for, &ask) && asked.count == 5);
+    asked.key = BYTES_LITERAL("other 3");
+    CHECK(lock_taken_by_other_any(&table, 1, asked_for, &ask));
+    CHECK(!lock_taken_by_other_any(&table, 2, asked_for, &ask)); // Its own.
+    lock_release_all(&table, 2);
+    CHECK(lock_count_of_others(&table, 1) == 0);
+    lock_release_all(&table, 1);
+    CHECK(table.hold_count == 0 && table.lock_count == 0);
+    lock_table_fini(&table);
+out:
+    return st;
+}
+
 // Each mode has the savepoint at which it was first needed; what is rolled back leaves the one before it. Whoever relied on
 // the stronger one and has only the weaker one left is told, also when it takes the stronger one again.
 NODE_TEST(lock, a_savepoint_gives_back_the_mode_that_it_took, 1)
