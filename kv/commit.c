@@ -33,7 +33,7 @@ struct status commit_payload(struct task *task, struct kv_txn *txn, const struct
             .value = node->value,
             .tombstone = node->kind == WRITE_DELETE,
         };
-        entry_item_append(&builder, &item);
+        TRY(entry_item_add(task, &builder, &item));
         TRY(task_work(task, 32 + item.key.size + item.value.size));
     }
     *payload = entry_end(&builder);

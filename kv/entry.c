@@ -2,6 +2,7 @@
 #include "kv/entry.h"
 
 #include "core/invariant.h"
+#include "core/work.h"
 
 #define HEADER_BYTES (1 + HLC_ENCODED_BYTES)
 // kind u8 | body size u32 | flags u8 | ts 12 | item count u32, then the body.
@@ -165,7 +166,8 @@ void entry_op_append(struct entry_builder *builder, const struct entry_op *op)
     }
 }
 
-void entry_item_append(struct entry_builder *builder, const struct entry_item *item)
+// All but the value.
+static void item_begin(struct entry_builder *builder, const struct entry_item *item)
 {
     struct buffer *buffer = &builder->buffer;
     invariant(builder->op_at != 0);
@@ -182,7 +184,23 @@ void entry_item_append(struct entry_builder *builder, const struct entry_item *i
         buffer->size += HLC_ENCODED_BYTES;
     }
     buffer_append_bytes(buffer, item->key);
-    if (!tombstone) buffer_append_bytes(buffer, item->value);
+}
+
+void entry_item_append(struct entry_builder *builder, const struct entry_item *item)
+{
+    item_begin(builder, item);
+    if (!item->tombstone && item->value.data != NULL) buffer_append_bytes(&builder->buffer, item->value);
+}
+
+struct status entry_item_add(struct task *task, struct entry_builder *builder, const struct entry_item *item)
+{
+    if (LIKELY(item->value.size < WORK_BYTES) || item->tombstone) {
+        entry_item_append(builder, item);
+        return STATUS_OK;
+    }
+    item_begin(builder, item);
+    task_append(&builder->buffer, item->value);
+    return task_check(task);
 }
 
 struct bytes entry_end(struct entry_builder *builder)

@@ -13,6 +13,8 @@
 #include "core/hlc.h"
 #include "kv/key.h"
 
+struct task;
+
 #define ENTRY_FORMAT 1
 #define ENTRY_PART_FORMAT 2 // A part of a larger entry: see kv/slice_propose.c.
 #define ENTRY_BYTES_MAX (256u * 1024u * 1024u)
@@ -80,6 +82,9 @@ void entry_begin(struct entry_builder *builder, struct arena *arena);
 // the items follow by entry_item_append before the next entry_op_append or entry_end.
 void entry_op_append(struct entry_builder *builder, const struct entry_op *op);
 void entry_item_append(struct entry_builder *builder, const struct entry_item *item);
+// The same in a task, which yields while a long value is copied. 57014: the entry is cut short.
+CHECKED struct status entry_item_add(
+    struct task *task, struct entry_builder *builder, const struct entry_item *item);
 // The payload, in the builder's arena. Timestamps of WRITES, PREPARE, STAGE and SEAL can be set afterwards with
 // entry_ts_set, so that an entry is built before its timestamp is chosen.
 struct bytes entry_end(struct entry_builder *builder);

@@ -25,6 +25,7 @@ void mvcc_fini(struct mvcc *mvcc)
 {
     free(mvcc->key.data);
     free(mvcc->value.data);
+    free(mvcc->ahead.data);
     *mvcc = (struct mvcc){0};
 }
 
@@ -257,16 +258,29 @@ static struct status put_current_if(
     struct mvcc *mvcc, struct bytes key, const struct mvcc_version *version, bool *added)
 {
     size_t size = MVCC_CURRENT_HEADER_BYTES + version->value.size;
-    uint8_t *out = scratch_reserve(&mvcc->value, size);
+    const bool ahead = mvcc->ahead_of != NULL && mvcc->ahead_of == version->value.data;
+    uint8_t *out = scratch_reserve(ahead ? &mvcc->ahead : &mvcc->value, size);
     hlc_encode(version->ts, out);
     out[HLC_ENCODED_BYTES] = version->tombstone ? FLAG_TOMBSTONE : 0;
-    if (version->value.size > 0)
+    if (version->value.size > 0 && !ahead)
         memcpy(out + MVCC_CURRENT_HEADER_BYTES, version->value.data, version->value.size);
     struct status st = added == NULL
                            ? store_put(mvcc->store, STORE_CURRENT, key, bytes_of(out, size))
                            : store_add(mvcc->store, key, bytes_of(out, size), added);
     scratch_trim(&mvcc->value);
     return st;
+}
+
+uint8_t *mvcc_ahead(struct mvcc *mvcc, struct bytes value)
+{
+    mvcc->ahead_of = value.data;
+    return scratch_reserve(&mvcc->ahead, MVCC_CURRENT_HEADER_BYTES + value.size) + MVCC_CURRENT_HEADER_BYTES;
+}
+
+void mvcc_ahead_end(struct mvcc *mvcc)
+{
+    mvcc->ahead_of = NULL;
+    scratch_trim(&mvcc->ahead);
 }
 
 static struct status put_current(

@@ -24,6 +24,8 @@ struct mvcc_scratch {
 struct mvcc {
     struct store *store;
     struct mvcc_scratch key, value;
+    struct mvcc_scratch ahead;    // A record whose value was copied before it is put, and where it was copied from.
+    const uint8_t *ahead_of;
     uint32_t newcomers; // Grows with keys that were not there: the next one is put with one search, not two.
 };
 
@@ -54,6 +56,10 @@ CHECKED struct status mvcc_newest(struct mvcc *mvcc, struct bytes key, struct hl
 // kept only when asked for: where versions come in any order, an older one may follow.
 CHECKED struct status mvcc_put(struct mvcc *mvcc, struct bytes key, struct hlc_timestamp ts,
     struct bytes value, bool tombstone, bool keep_lone_tombstone);
+// Where to copy a long value, whole, before mvcc_put is given it, which then does not: who puts it may suspend meanwhile. It
+// lies there until mvcc_ahead_end or the next. For one task at a time.
+uint8_t *mvcc_ahead(struct mvcc *mvcc, struct bytes value);
+void mvcc_ahead_end(struct mvcc *mvcc);
 // Erases the key's versions above `ts`.
 CHECKED struct status mvcc_revert_key(
     struct mvcc *mvcc, struct bytes key, struct hlc_timestamp ts, uint64_t *removed);
