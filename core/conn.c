@@ -180,6 +180,8 @@ static uint8_t *input_reserve(struct conn *conn, size_t size)
         size_t capacity = conn->input_capacity == 0 ? CONN_INPUT_BYTES : conn->input_capacity * 2;
         while (capacity - unread < size)
             capacity *= 2;
+        // For a long message all of it at once: copies of its beginning would take milliseconds.
+        if (capacity < conn->input_wanted && capacity >= LARGE_INPUT_BYTES) capacity = conn->input_wanted + size + 1;
         uint8_t *grown = malloc(capacity);
         invariant(grown != NULL);
         if (unread > 0) memcpy(grown, conn->input + conn->input_start, unread);
@@ -190,6 +192,20 @@ static uint8_t *input_reserve(struct conn *conn, size_t size)
     conn->input_start = 0;
     conn->input_end = unread;
     return conn->input + unread;
+}
+
+void *conn_input_detach(struct conn *conn, size_t size)
+{
+    const size_t unread = input_size(conn), rest = unread - size;
+    invariant(size <= unread);
+    if (size < LARGE_INPUT_BYTES || conn->input_end == conn->input_capacity) return NULL;
+    uint8_t *memory = conn->input;
+    const uint8_t *left = memory + conn->input_start + size;
+    conn->input = NULL;
+    conn->input_start = conn->input_end = conn->input_capacity = 0;
+    if (rest > 0) memcpy(input_reserve(conn, rest), left, rest);
+    conn->input_end = rest;
+    return memory;
 }
 
 void conn_notify(struct conn *conn)

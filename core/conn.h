@@ -12,6 +12,7 @@
 #include "core/timer.h"
 
 #define CONN_CHUNK_BYTES ((16u << 10) - 32) // With its header a round 16 KiB.
+#define LARGE_INPUT_BYTES ((size_t)1 << 20)     // From here on input is not copied where that can be helped.
 #define CONN_INPUT_BYTES (16u << 10)        // First size of an input buffer.
 #define CONN_POOL_MAX 256u                  // Of each kind, kept for reuse by a shard.
 #define CONN_IOV_MAX 8u

@@ -65,6 +65,9 @@ void *conn_arg(const struct conn *conn);
 // Unread bytes; valid until the next conn_consume or suspension.
 struct bytes conn_input(const struct conn *conn);
 void conn_consume(struct conn *conn, size_t size);
+// Takes the first `size` unread bytes out of the connection together with the memory that they lie in, for the caller to
+// free(); the byte behind them is his, too. They stay where conn_input said. NULL: they are to be copied, and consumed.
+void *conn_input_detach(struct conn *conn, size_t size);
 bool conn_ended(const struct conn *conn); // The peer has closed, or an error: no more input will come.
 // Suspends until at least `size` bytes are unread. 08006 when the stream ends first.
 CHECKED struct status conn_wait_input(struct task *task, struct conn *conn, size_t size);

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/text.h"
+#include "core/work.h"
 #include "sql/session/cursor.h"
 #include "sql/insight/insight.h"
 #include "sql/exec/memory.h"
@@ -360,12 +361,12 @@ static void handle_query(struct task *task, struct pgwire *wire, struct bytes bo
 {
     struct session *session = wire->session;
     struct wire_reader reader = wire_reader(body);
-    const char *text = wire_read_string(&reader);
+    const char *sent = wire_read_text(&reader), *text = sent;
     arena_reset(&session->statement_arena);
     struct status st = wire_reader_finish(&reader);
-    if (!failed(st)) st = pgwire_text_in(wire, &wire->in_arena, text, &text);
+    if (!failed(st)) st = pgwire_text_in(wire, &wire->in_arena, sent, &text);
     session->statement_text = text;
-    if (!failed(st)) st = run_text(task, wire, bytes_of_string(text));
+    if (!failed(st)) st = run_text(task, wire, text == sent ? bytes_of(text, body.size - 1) : bytes_of_string(text));
     session->statement_text = NULL;
     if (failed(st)) fail_statement(task, wire, st);
     ready(wire);
@@ -379,7 +380,7 @@ static struct status handle_parse(struct task *task, struct pgwire *wire, struct
     struct session *session = wire->session;
     struct wire_reader reader = wire_reader(body);
     const char *name = wire_read_string(&reader);
-    const char *text = wire_read_string(&reader);
+    const char *text = wire_read_text(&reader);
     uint32_t count = wire_read_u16(&reader);
     struct type *types = ARENA_ARRAY(&session->statement_arena, struct type, count + 1u);
     for (uint32_t i = 0; i < count; i++) {
@@ -442,7 +443,7 @@ static struct status read_params(struct wire_reader *reader, struct session *ses
         struct bytes raw = wire_read_bytes(reader, size);
         if (reader->failed) break;
         // The message's memory is gone when the portal runs.
-        struct bytes value = arena_copy(&portal->arena, raw);
+        struct bytes value = task_copy(&portal->arena, raw);
         TRY(wire_encoding_field_in(&portal->arena, session->client_encoding, type.oid, formats[i] == 1, value, &value));
         st = formats[i] == 1 ? type_receive(&portal->arena, type, value, &portal->params[i])
                              : type_input(&portal->arena, &session->types, type, value, &portal->params[i]);
@@ -750,12 +751,21 @@ bool pgwire_has_work(struct pgwire *wire)
     return size < 4 || size + 1ull > PGWIRE_INPUT_BYTES || input.size >= size + 1u;
 }
 
-// Copies a body out of the connection's buffer when running it may suspend: reading on may move it.
-static struct bytes own_body(struct pgwire *wire, struct bytes body)
+// Copies a body out of the connection's buffer when running it may suspend: reading on may move it. A long one comes with
+// its memory, to be freed.
+static struct bytes own_body(struct pgwire *wire, struct bytes body, void **memory)
 {
+    *memory = conn_input_detach(wire->conn, body.size + 5);
+    if (*memory != NULL) {
+        ((uint8_t *)body.data)[body.size] = 0;
+        conn_consume(wire->conn, 0); // Receiving goes on.
+        conn_input_bytes_max_set(wire->conn, PGWIRE_INPUT_BYTES);
+        return body;
+    }
     uint8_t *copy = arena_alloc(&wire->in_arena, body.size + 1);
     memcpy(copy, body.data, body.size);
     copy[body.size] = 0;
+    pgwire_message_done(wire, body);
     return bytes_of(copy, body.size);
 }
 
@@ -836,12 +846,13 @@ struct status pgwire_serve(struct task *task, void *arg)
             continue;
         }
         TRY(st);
-        struct bytes own = own_body(wire, body);
-        pgwire_message_done(wire, body);
+        void *memory;
+        struct bytes own = own_body(wire, body, &memory);
         memory_account_grow(&session->account, body.size);
         st = handle_message(task, wire, type, own);
         memory_account_shrink(&session->account, body.size);
         arena_reset(&wire->in_arena);
+        free(memory);
         TRY(st);
         TRY(task_yield_if_due(task));
     }

@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/work.h"
+
+#define PIECE_BYTES ((size_t)1 << 20)
+
 struct wire_reader wire_reader(struct bytes body)
 {
     return (struct wire_reader){body.data, body.size, false};
@@ -42,11 +46,8 @@ uint32_t wire_read_u32(struct wire_reader *reader)
            (uint32_t)bytes.data[2] << 8 | bytes.data[3];
 }
 
-const char *wire_read_string(struct wire_reader *reader)
+static const char *string_to(struct wire_reader *reader, const uint8_t *end)
 {
-    const uint8_t *end = reader->failed || reader->size == 0
-                             ? NULL
-                             : memchr(reader->data, 0, reader->size);
     if (end == NULL) {
         reader->failed = true;
         return "";
@@ -56,6 +57,23 @@ const char *wire_read_string(struct wire_reader *reader)
     reader->data += size;
     reader->size -= size;
     return text;
+}
+
+const char *wire_read_string(struct wire_reader *reader)
+{
+    const bool none = reader->failed || reader->size == 0;
+    return string_to(reader, none ? NULL : memchr(reader->data, 0, reader->size));
+}
+
+const char *wire_read_text(struct wire_reader *reader)
+{
+    const uint8_t *end = NULL;
+    for (size_t at = 0; !reader->failed && end == NULL && at < reader->size; at += PIECE_BYTES) {
+        const size_t left = reader->size - at;
+        if (at > 0) (void)task_goes_on(PIECE_BYTES); // What was cancelled is told of the statement, not of its message.
+        end = memchr(reader->data + at, 0, left < PIECE_BYTES ? left : PIECE_BYTES);
+    }
+    return string_to(reader, end);
 }
 
 struct status wire_reader_finish(const struct wire_reader *reader)

@@ -30,6 +30,8 @@ uint8_t wire_read_u8(struct wire_reader *reader);
 uint16_t wire_read_u16(struct wire_reader *reader);
 uint32_t wire_read_u32(struct wire_reader *reader);
 const char *wire_read_string(struct wire_reader *reader); // In place; "" after a failure.
+// The same of what may be as long as a message: yields meanwhile, so that the message must be the reader's own.
+const char *wire_read_text(struct wire_reader *reader);
 struct bytes wire_read_bytes(struct wire_reader *reader, size_t size);
 // 08P01 "invalid message format" when something failed or bytes are left over.
 CHECKED struct status wire_reader_finish(const struct wire_reader *reader);

@@ -149,6 +149,44 @@ out:
 }
 
 // A receiver that does not read stops its sender: both buffers stay bounded.
+// A long message is taken with the memory that it lies in; what came behind it stays, and more comes.
+NODE_TEST(net, long_input_is_taken_without_a_copy, 1)
+{
+    enum { TOTAL = 3 << 20, REST = 1000, LITTLE = 5000 };
+    struct status st = STATUS_OK;
+    static struct echo echo;
+    struct conn *conn = NULL;
+    uint8_t block[4096];
+    TRY(echo_start(task, &echo));
+    TRY(net_connect(task, listener_address(echo.listener), TOTAL, &conn));
+    for (size_t sent = 0; sent < TOTAL; sent += sizeof block) {
+        pattern_fill(block, sizeof block, sent);
+        conn_write(conn, block, sizeof block);
+        conn_flush(conn);
+        if (sent % INPUT_MAX == 0) TRY(conn_drain(task, conn, INPUT_MAX));
+    }
+    TRY(conn_wait_input(task, conn, TOTAL));
+    CHECK(conn_input_detach(conn, LITTLE) == NULL);
+    const struct bytes input = conn_input(conn);
+    CHECK(input.size == TOTAL);
+    void *memory = conn_input_detach(conn, TOTAL - REST);
+    CHECK(memory != NULL && conn_input(conn).size == REST);
+    for (size_t at = 0; at < TOTAL - sizeof block; at += sizeof block) {
+        pattern_fill(block, sizeof block, at);
+        CHECK(memcmp(block, input.data + at, sizeof block) == 0);
+    }
+    pattern_fill(block, REST, TOTAL - REST);
+    CHECK(memcmp(block, conn_input(conn).data, REST) == 0);
+    free(memory);
+    conn_consume(conn, REST);
+    TRY(echo_check(task, conn, 100000));
+    conn_close(conn);
+    while (echo.ended == 0) TRY(task_sleep(task, MS));
+    listener_close(echo.listener);
+out:
+    return st;
+}
+
 NODE_TEST(net, back_pressure_reaches_the_sender, 1)
 {
     struct status st = STATUS_OK;
