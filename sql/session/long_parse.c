@@ -2,12 +2,16 @@
 #include "sql/session/long_parse.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/arena_adopt.h"
 #include "core/deep.h"
 #include "core/fiber.h"
 #include "core/invariant.h"
 #include "core/shard.h"
+#include "core/work.h"
+
+static const char signs_known[] = "([+-*/<>=~!@#%^&|?:";
 
 struct long_parse {
     struct memory_account account; // While the helper has it; what was left of the arena's is its limit.
@@ -83,17 +87,31 @@ static struct long_parse *long_parse_new(const struct arena *arena, struct bytes
     memory_account_init(&job->account, NULL, "reading", left_of(arena->account));
     arena_init(&job->arena, &job->account);
     wait_queue_init(&job->ended_queue);
-    job->text = arena_copy(&job->arena, text);
+    job->text = task_copy(&job->arena, text);
     return job;
+}
+
+static bool is_long(struct bytes text)
+{
+    uint32_t signs = 0;
+    if (text.size >= LONG_PARSE_BYTES) return true;
+    if (text.size < LONG_PARSE_SIGNS) return false;
+    for (size_t i = 0; i < text.size; i++) signs += memchr(signs_known, text.data[i], sizeof signs_known - 1) != NULL;
+    return signs >= LONG_PARSE_SIGNS;
 }
 
 struct status long_parse_sql(
     struct task *task, struct arena *arena, struct bytes text, struct statement_list *out)
 {
     struct status st = STATUS_OK;
-    if (text.size < LONG_PARSE_BYTES || task == NULL || task->nosuspend_depth > 0)
+    if (task == NULL || task->nosuspend_depth > 0 || !is_long(text))
         return parse_sql_on_stack(arena, text, out);
     struct long_parse *job = long_parse_new(arena, text);
+    st = task_check(task);
+    if (failed(st)) {
+        long_parse_free(job);
+        return st;
+    }
     const struct task_options options = {.fn = read_task,
         .arg = job,
         .kind = "long statement",

@@ -12,7 +12,8 @@
 #include "core/task.h"
 #include "sql/parse/parse.h"
 
-#define LONG_PARSE_BYTES (16u << 10) // From here on it is worth a thread.
+#define LONG_PARSE_BYTES (4u << 10) // From here on it is worth a thread;
+#define LONG_PARSE_SIGNS 200u       // or with so many brackets and operators, which may nest: that takes as long as their square.
 
 // As parse_sql_on_stack. Suspends when the text is long and the task may.
 CHECKED struct status long_parse_sql(

@@ -63,6 +63,26 @@ SQL_TEST(long_parse, errors_are_those_of_the_parser, 1)
     return STATUS_OK;
 }
 
+// What nests takes the square of its depth: it goes to a helper, too, however short. (Who is cancelled cannot wait for one.)
+SQL_TEST(long_parse, what_nests_is_long, 1)
+{
+    struct statement_list list;
+    struct buffer nested;
+    struct arena *arena = &test->arena;
+    buffer_init(&nested, arena);
+    buffer_append_string(&nested, "SELECT ");
+    for (uint32_t i = 0; i < LONG_PARSE_SIGNS; i++) buffer_append_string(&nested, i % 2 == 0 ? "abs(" : "- ");
+    buffer_append_string(&nested, "1");
+    for (uint32_t i = 0; i < LONG_PARSE_SIGNS / 2; i++) buffer_append_string(&nested, ")");
+    cr_assert(nested.size < LONG_PARSE_BYTES);
+    cr_expect(!failed(long_parse_sql(test->task, arena, buffer_bytes(&nested), &list)) && list.count == 1);
+    task_cancel(test->task, status_make(E_QUERY_CANCELED, "cancelled"));
+    cr_expect_eq(long_parse_sql(test->task, arena, buffer_bytes(&nested), &list).code, E_QUERY_CANCELED);
+    cr_expect(!failed(long_parse_sql(test->task, arena, bytes_of_string("SELECT abs(- 1)"), &list)));
+    task_cancel_clear(test->task);
+    return STATUS_OK;
+}
+
 struct counting {
     uint32_t turns;
     bool stop, ended;
