@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/deep.h"
 #include "core/invariant.h"
+#include "core/work.h"
 #include "sql/parse/parse.h"
 #include "sql/plan/plan.h"
 #include "sql/bind/resolution.h"
 
+#define STEPS_PER_POLL 32u
 #define FOLD_BYTES_MAX 4096u // Of an argument.
 
 struct status bind_at(struct binder *binder, struct status st, uint32_t position)
@@ -33,6 +36,37 @@ struct status bind_error(
 struct status bind_unsupported(struct binder *binder, uint32_t position, const char *what)
 {
     return bind_error(binder, position, E_FEATURE_NOT_SUPPORTED, "%s is not supported", what);
+}
+
+// On the task's own big stack, nothing around the binder forbids it.
+static bool may_yield(const struct binder *binder)
+{
+    return binder->task != NULL && binder->task->nosuspend_depth == 1;
+}
+
+struct status bind_poll(struct binder *binder)
+{
+    return bind_work(binder, 1);
+}
+
+struct status bind_work(struct binder *binder, uint32_t steps)
+{
+    binder->steps += steps;
+    if (binder->steps < STEPS_PER_POLL || !may_yield(binder)) return STATUS_OK;
+    binder->steps = 0;
+    nosuspend_end(binder->task);
+    const struct status st = task_poll(binder->task);
+    nosuspend_begin(binder->task);
+    return st;
+}
+
+struct bytes bind_copy(struct binder *binder, struct bytes bytes)
+{
+    if (bytes.size < WORK_BYTES || !may_yield(binder)) return arena_copy(binder->arena, bytes);
+    nosuspend_end(binder->task);
+    const struct bytes copy = task_copy(binder->arena, bytes);
+    nosuspend_begin(binder->task);
+    return copy;
 }
 
 const char *bind_type_text(struct binder *binder, struct type type)
@@ -282,6 +316,16 @@ static void note_reading(
     resolution_read_literal(binder->resolutions, literal, buffer_bytes(&text));
 }
 
+// Reading a long one may yield. (What names something is short, and waits for nothing here.)
+static struct status read_literal(struct binder *binder, struct type type, struct bytes text, struct datum *value)
+{
+    const bool yields = text.size >= WORK_BYTES && may_yield(binder);
+    if (yields) nosuspend_end(binder->task);
+    const struct status st = type_input(binder->arena, binder->types, type, text, value);
+    if (yields) nosuspend_begin(binder->task);
+    return st;
+}
+
 static struct status coerce_literal(
     struct binder *binder, struct scalar **scalar, struct type type, bool is_explicit)
 {
@@ -302,9 +346,7 @@ static struct status coerce_literal(
     struct type read_as = type.oid == TYPE_INTERVAL ? type : TYPE_OF(type.oid);
     if (!by_name)
         TRY(bind_at(binder,
-            type_input(
-                binder->arena, binder->types, read_as, datum_as_bytes(literal->value), &value),
-            literal->position));
+            read_literal(binder, read_as, datum_as_bytes(literal->value), &value), literal->position));
     if (by_name || (input_is_stable(type.oid) && !names_object(type.oid)) ||
         (is_temporal(type.oid) && !names_object(type.oid) &&
             !is_iso_text(datum_as_bytes(literal->value)))) {

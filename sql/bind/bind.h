@@ -5,7 +5,8 @@
 //
 // In two steps, because recursion as deep as AST_DEPTH_MAX does not fit a fiber's stack and waiting is
 // impossible on the big one: bind_names_load (suspends, flat) fetches every relation that the statement
-// may mean; then bind_statement runs on the big stack (stack_call) without waiting.
+// may mean; then bind_statement runs on a big stack without waiting. On one that is its task's own (deep_call) it
+// yields in bind_work and where long values are read or copied, between nosuspend_end and nosuspend_begin, and nowhere else.
 //
 // Shard    One binder per statement being planned.
 // Memory   Everything in the plan's arena; descriptors are copied into it.
@@ -198,6 +199,8 @@ struct var_info {
 };
 
 struct binder {
+    struct task *task;               // Yields in bind_poll; NULL: never.
+    uint32_t steps;                  // Since it last looked whether to yield.
     struct arena *arena;
     struct session *session;         // NULL in tests of constants.
     const struct type_context *types;
@@ -234,6 +237,12 @@ struct bound_call {
     struct scalar **args; // As the function takes them.
     uint32_t arg_count;
 };
+// Yields now and then, if the binder may: to be called for each part of a statement. 57014.
+CHECKED struct status bind_poll(struct binder *binder);
+CHECKED struct status bind_work(struct binder *binder, uint32_t parts); // So many at once.
+// A copy in the binder's arena of what may be of any size; yields as bind_poll does, and is cut short by a cancel, of
+// which the statement hears before it runs.
+struct bytes bind_copy(struct binder *binder, struct bytes bytes);
 static inline uint64_t bind_note_key(const void *node)
 {
     return (uint64_t)(uintptr_t)node;

@@ -15,7 +15,7 @@ static struct status find_unqualified(struct binder *binder, const struct scope 
     *found = NULL;
     for (uint32_t i = 0; i < scope->names.column_count; i++) {
         struct range_column *column = &scope->names.columns[i];
-        if (column->merged || strcmp(column->name, name) != 0) continue;
+        if (column->name[0] != name[0] || column->merged || strcmp(column->name, name) != 0) continue;
         if (*found != NULL) return is_ambiguous(binder, expr, name);
         *found = column;
     }

@@ -63,7 +63,7 @@ static struct status bind_literal(
     case LITERAL_DECIMAL: return bind_decimal(binder, expr, out);
     case LITERAL_STRING:
         *out = scalar_const(binder->arena, TYPE_OF(TYPE_UNKNOWN),
-            datum_bytes(arena_copy(binder->arena, expr->literal.text)), expr->position);
+            datum_bytes(bind_copy(binder, expr->literal.text)), expr->position);
         if (binder->resolutions != NULL)
             resolution_add_literal(binder->resolutions, expr, *out);
         break;
@@ -344,8 +344,11 @@ static struct status bind_in(
                type_is_ordered(common);
     if (!one_type) return bind_in_as_or(binder, args[0], args + 1, count, expr, out);
     struct type type;
+    TRY(bind_work(binder, count));
     TRY(bind_common_type(binder, "IN", args, count + 1, &type));
+    TRY(bind_work(binder, count));
     TRY(bind_collation_compared(binder, args, count + 1, expr->position));
+    TRY(bind_work(binder, count));
     struct scalar *scalar = scalar_with_args(
         binder->arena, SCALAR_IN, TYPE_OF(TYPE_BOOL), expr->position, count + 1);
     memcpy(scalar->args, args, (count + 1) * sizeof(struct scalar *));
@@ -809,7 +812,8 @@ static struct status bind_kind(
 struct status bind_expr(
     struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out)
 {
-    struct status st = bind_kind(binder, scope, expr, out);
+    struct status st = bind_poll(binder);
+    if (!failed(st)) st = bind_kind(binder, scope, expr, out);
     if (!failed(st) && binder->notes != NULL) note_scalar(binder, expr, out);
     return st;
 }

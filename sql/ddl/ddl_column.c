@@ -222,8 +222,28 @@ struct status ddl_check_column_name(struct statement_context *context, const cha
     return STATUS_OK;
 }
 
+// Copies of a table's columns are as large as what they hold: who adds many knows for how many there is room.
+static void append_column(
+    struct arena *arena, struct table_desc *table, const struct column_desc *column, uint32_t *room)
+{
+    if (table->column_count >= *room) {
+        *room = table->column_count * 2 + 4;
+        struct column_desc *grown = ARENA_ARRAY(arena, struct column_desc, *room);
+        if (table->column_count > 0) memcpy(grown, table->columns, table->column_count * sizeof *grown);
+        table->columns = grown;
+    }
+    table->columns[table->column_count++] = *column;
+}
+
 struct status ddl_add_column(struct statement_context *context, struct table_desc *table,
     const struct column_definition *definition, struct column_desc **out)
+{
+    uint32_t room = 0;
+    return ddl_add_column_to(context, table, definition, &room, out);
+}
+
+struct status ddl_add_column_to(struct statement_context *context, struct table_desc *table,
+    const struct column_definition *definition, uint32_t *room, struct column_desc **out)
 {
     struct status st = STATUS_OK;
     struct column_desc column = {0};
@@ -259,7 +279,7 @@ struct status ddl_add_column(struct statement_context *context, struct table_des
                     column.name, table->name),
                 definition->constraints[i].position);
     }
-    DDL_APPEND(context->arena, table->columns, table->column_count, column);
+    append_column(context->arena, table, &column, room);
     *out = &table->columns[table->column_count - 1];
     for (uint32_t i = 0; i < definition->constraint_count; i++) {
         if (definition->constraints[i].kind != CONSTRAINT_GENERATED) continue;

@@ -276,6 +276,9 @@ CHECKED struct status ddl_check_text(struct statement_context *context, struct e
 CHECKED struct status ddl_check_column_name(struct statement_context *context, const char *name);
 CHECKED struct status ddl_add_column(struct statement_context *context, struct table_desc *table,
     const struct column_definition *definition, struct column_desc **column);
+// The same for many: there is memory for `*room` columns at table->columns, of which it takes more as it must. 0: none is known of.
+CHECKED struct status ddl_add_column_to(struct statement_context *context, struct table_desc *table,
+    const struct column_definition *definition, uint32_t *room, struct column_desc **column);
 enum index_kind { INDEX_PLAIN, INDEX_UNIQUE, INDEX_PRIMARY, INDEX_INVERTED };
 enum index_kind ddl_index_kind(const struct create_index *create);
 // 0A000, 42704, 22023 for what indexes of its access method do not have.

@@ -418,10 +418,12 @@ static struct status fill_in(
     const char *key_column;
     uint32_t key_count;
 
-    for (uint32_t i = 0, like = 0; i <= create->column_count; i++) {
-        for (; like < create->like_count && create->likes[like].after <= i; like++)
+    for (uint32_t i = 0, like = 0, room = 0; i <= create->column_count; i++) {
+        for (; like < create->like_count && create->likes[like].after <= i; like++, room = 0)
             TRY(copy_like(context, table, &create->likes[like]));
-        if (i < create->column_count) TRY(ddl_add_column(context, table, &create->columns[i], &column));
+        if (i < create->column_count)
+            TRY(ddl_add_column_to(context, table, &create->columns[i], &room, &column));
+        TRY(task_yield_if_due(context->task));
     }
     const struct constraint *primary = primary_key_of(create, &key_column, &key_count);
     if (key_count > 1)

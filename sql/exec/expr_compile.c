@@ -189,26 +189,33 @@ out:
     return st;
 }
 
+struct constancy {
+    bool null;     // Whatever the rows.
+    bool row_free; // As scalar_is_row_free.
+};
+
 // NULL whatever the rows: a strict call with an argument that is. What stands beside it is not evaluated, but for what has
-// no columns: PostgreSQL evaluates that, and tells its errors, while it plans.
-static bool is_always_null(const struct scalar *scalar)
+// no columns: PostgreSQL evaluates that, and tells its errors, while it plans. Both in one walk: calls may be nested deep.
+static struct constancy constancy_of(const struct scalar *scalar)
 {
-    bool null = false;
-    if (scalar->kind == SCALAR_CONST) return scalar->value.null;
-    if (scalar->kind == SCALAR_CAST || scalar->kind == SCALAR_TYPMOD) return is_always_null(scalar->args[0]);
-    if (scalar->kind != SCALAR_CALL || !scalar->function->strict) return false;
+    struct constancy is = {.row_free = scalar->kind != SCALAR_VAR && scalar->kind != SCALAR_SUBQUERY};
+    bool null = false, evaluated = false;
+    if (scalar->kind == SCALAR_CONST) return (struct constancy){scalar->value.null, true};
     for (uint32_t i = 0; i < scalar->arg_count; i++) {
-        const struct scalar *arg = scalar->args[i];
-        if (is_always_null(arg)) null = true;
-        else if (arg->kind != SCALAR_CONST && scalar_is_row_free(arg)) return false;
+        const struct constancy arg = constancy_of(scalar->args[i]);
+        null |= arg.null;
+        evaluated |= !arg.null && scalar->args[i]->kind != SCALAR_CONST && arg.row_free;
+        is.row_free &= arg.row_free;
     }
-    return null;
+    if (scalar->kind == SCALAR_CAST || scalar->kind == SCALAR_TYPMOD) is.null = null;
+    else is.null = scalar->kind == SCALAR_CALL && scalar->function->strict && null && !evaluated;
+    return is;
 }
 
 static struct status compile_call(struct compiler *c, struct scalar *scalar, operand *out)
 {
     struct status st = STATUS_OK;
-    if (is_always_null(scalar)) {
+    if (constancy_of(scalar).null) {
         *out = constant(c, DATUM_NULL);
         return st;
     }

@@ -45,7 +45,7 @@ struct status op_emit_list(struct task *task, struct op *op, struct row_list_rea
             struct datum value = row[from];
             if (copy && !value.null && !type_is_by_value(types[from])) {
                 bytes += value.size;
-                value.data = arena_copy(&op->arena, datum_as_bytes(value)).data;
+                value.data = task_copy(&op->arena, datum_as_bytes(value)).data;
             }
             op->out.columns[c][count] = value;
         }

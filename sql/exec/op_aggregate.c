@@ -11,6 +11,8 @@
 #include "sql/exec/op_aggregate.h"
 #include "sql/exec/op_classes.h"
 
+#define CALL_WORK 16u // What a step of an aggregate counts for with task_work, besides its bytes.
+
 static bool is_kept(const struct node_aggregate_call *call)
 {
     return call->distinct || call->order_count > 0;
@@ -339,6 +341,7 @@ static struct status add_rows(
             }
         }
         for (uint32_t i = 0; i < node->call_count; i++) TRY(add_row(task, agg, i, group, row));
+        TRY(task_work(task, node->call_count * CALL_WORK));
     }
 
 out:
@@ -409,7 +412,7 @@ static void remember_kept(struct kept_args *kept, const struct datum *row)
     for (uint32_t i = 0; i <= kept->call->arg_count; i++) {
         struct datum value = row[i];
         if (!value.null && !type_is_by_value(kept->types[i]))
-            value.data = arena_copy(&kept->last_arena, datum_as_bytes(value)).data;
+            value.data = task_copy(&kept->last_arena, datum_as_bytes(value)).data;
         kept->last[i] = value;
     }
 }

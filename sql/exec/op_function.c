@@ -126,10 +126,12 @@ static struct status start_calls(struct task *task, struct function_op *function
             continue;
         }
         // The arguments' bytes must last as long as the function runs.
-        for (uint32_t a = 0; a < call->arg_count; a++)
-            function->args[a] = function->args[a].null
-                ? DATUM_NULL
-                : type_copy(&function->set_arena, call->arg_types[a].oid, function->args[a]);
+        for (uint32_t a = 0; a < call->arg_count; a++) {
+            struct datum *arg = &function->args[a];
+            if (arg->null) *arg = DATUM_NULL;
+            else if (!type_is_by_value(call->arg_types[a].oid))
+                arg->data = task_copy(&function->set_arena, datum_as_bytes(*arg)).data;
+        }
         memset(state->state, 0, call->function->set->state_bytes);
         state->started = true;
         TRY(call->function->set->start(&state->call, state->state, function->args));

@@ -199,6 +199,13 @@ static bool wants_pairs(const struct node_join *node)
     return node->kind != REL_SEMI && node->kind != REL_ANTI;
 }
 
+// What a candidate counts for with task_work, besides large values: its columns.
+static CHECKED struct status row_work(struct task *task, const struct join_op *join)
+{
+    const struct node *node = join->op.node;
+    return task_work(task, (node->left->layout.count + node->right->layout.count) * sizeof(struct datum));
+}
+
 static void put_left(struct join_op *join, uint32_t at, uint32_t left_row)
 {
     uint32_t count = join->op.node->left->layout.count;
@@ -236,6 +243,7 @@ static struct status hash_candidates(struct task *task, struct join_op *join, ui
                 join->wide.columns[left_count + c][*count] = join->rows.rows[number][c];
             join->right_number[*count] = number;
             join->chain = join->next[number];
+            TRY(row_work(task, join));
         }
         if (join->chain != 0) break;
         join->probing = false;
@@ -253,7 +261,7 @@ static void copy_right(struct join_op *join, uint32_t at, uint32_t right_row)
     for (uint32_t c = 0; c < node->right->layout.count; c++) {
         struct datum value = join->right->columns[c][right_row];
         if (!value.null && !type_is_by_value(node->join.right_types[c]))
-            value.data = arena_copy(&join->op.arena, datum_as_bytes(value)).data;
+            value.data = task_copy(&join->op.arena, datum_as_bytes(value)).data;
         join->wide.columns[left_count + c][at] = value;
     }
 }
@@ -290,6 +298,7 @@ static struct status loop_candidates(struct task *task, struct join_op *join, ui
             put_left(join, *count, row);
             copy_right(join, *count, batch_row(join->right, join->right_row));
             (*count)++;
+            TRY(row_work(task, join));
         }
         if (join->right_row < join->right->selected) break;
         bool last = join->right->selected == 0 || node->join.single;

@@ -92,7 +92,7 @@ static struct status next_group(struct task *task, struct join_op *join, struct 
     }
     merge->key = merge->keys[batch_row(merge->in, merge->at)];
     if (!type_is_by_value(type))
-        merge->key.data = arena_copy(&merge->key_arena, datum_as_bytes(merge->key)).data;
+        merge->key.data = task_copy(&merge->key_arena, datum_as_bytes(merge->key)).data;
     merge->any = true;
     for (;; merge->at++) {
         TRY(right_row(task, join, &found));
@@ -146,7 +146,7 @@ static struct status put_pair(struct task *task, struct join_op *join, uint32_t 
         struct datum value = values[c];
         // The next key's rows may take its place before this batch has been given out.
         if (!value.null && !type_is_by_value(node->join.right_types[c]))
-            value.data = arena_copy(&join->op.arena, datum_as_bytes(value)).data;
+            value.data = task_copy(&join->op.arena, datum_as_bytes(value)).data;
         join->wide.columns[left_count + c][at] = value;
     }
 

@@ -275,7 +275,7 @@ static void remember_last(struct limit_op *limit, const struct batch *in, uint32
         const struct node_sort_key *key = &node->limit.ties[i];
         struct datum value = in->columns[key->column][row];
         if (!value.null && !type_is_by_value(key->type))
-            value.data = arena_copy(&limit->last_arena, datum_as_bytes(value)).data;
+            value.data = task_copy(&limit->last_arena, datum_as_bytes(value)).data;
         limit->last[i] = value;
     }
     limit->ties = true;

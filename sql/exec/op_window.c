@@ -899,7 +899,7 @@ static struct status big_emit(struct task *task, struct window_op *w)
             struct datum datum = c < node->pass_count ? row[c] : value[0];
             if (!datum.null && !type_is_by_value(type)) {
                 bytes += datum.size;
-                datum.data = arena_copy(&big->out, datum_as_bytes(datum)).data;
+                datum.data = task_copy(&big->out, datum_as_bytes(datum)).data;
             }
             op->out.columns[c][count] = datum;
         }

@@ -451,7 +451,16 @@ struct status row_decoder_init(struct arena *arena, const struct row_index *inde
     const uint32_t *ordinals, uint32_t count, struct row_decoder *out)
 {
     struct status st = STATUS_OK;
+    const uint32_t width = row_width(index->table);
+    uint32_t *slots = ARENA_ARRAY(arena, uint32_t, width); // By ordinal.
+    bool *found = ARENA_ARRAY(arena, bool, count);
     *out = (struct row_decoder){.index = index, .slot_count = count};
+    for (uint32_t i = 0; i < width; i++) slots[i] = ROW_SLOT_NONE;
+    for (uint32_t slot = 0; slot < count; slot++) {
+        invariant(ordinals[slot] < width);
+        slots[ordinals[slot]] = slot;
+        found[slot] = false;
+    }
     out->key_slots = ARENA_ARRAY(arena, uint32_t, index->key_count);
     out->value_slots = ARENA_ARRAY(arena, uint32_t, index->value_count);
     out->missing = ARENA_ARRAY(arena, struct datum, index->value_count);
@@ -460,10 +469,8 @@ struct status row_decoder_init(struct arena *arena, const struct row_index *inde
     for (uint32_t i = 0; i < index->key_count; i++) out->key_slots[i] = ROW_SLOT_NONE;
     for (uint32_t i = 0; i < index->value_count; i++) {
         const struct row_value_column *column = &index->values[i];
-        out->value_slots[i] = ROW_SLOT_NONE;
         TRY(decode_missing(index, column, &out->missing[i]));
-        for (uint32_t slot = 0; slot < count; slot++)
-            if (ordinals[slot] == column->ordinal) out->value_slots[i] = slot;
+        out->value_slots[i] = slots[column->ordinal];
         out->steps[i] = (struct row_step){
             .tag = column->column_id < 64 ? (uint16_t)(column->column_id * 2) : ROW_TAG_LONG,
             .storage = (uint8_t)type_ops(column->type)->storage,
@@ -473,18 +480,16 @@ struct status row_decoder_init(struct arena *arena, const struct row_index *inde
         if (!type_is_by_value(column->type)) out->copied[out->copied_count++] = out->value_slots[i];
         out->value_needed++;
         out->value_last = i + 1;
+        found[out->value_slots[i]] = true;
     }
-    for (uint32_t slot = 0; slot < count; slot++) {
-        bool found = false;
-        for (uint32_t i = 0; i < index->value_count; i++) found |= out->value_slots[i] == slot;
-        for (uint32_t i = 0; i < index->key_count && !found; i++) {
-            if (index->keys[i].ordinal != ordinals[slot]) continue;
-            out->key_slots[i] = slot;
-            if (out->key_needed < i + 1) out->key_needed = i + 1;
-            found = true;
-        }
-        invariant(found);
+    for (uint32_t i = 0; i < index->key_count; i++) {
+        const uint32_t slot = slots[index->keys[i].ordinal];
+        if (slot == ROW_SLOT_NONE || found[slot]) continue;
+        out->key_slots[i] = slot;
+        out->key_needed = i + 1;
+        found[slot] = true;
     }
+    for (uint32_t slot = 0; slot < count; slot++) invariant(found[slot]);
 
 out:
     return st;

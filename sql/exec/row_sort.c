@@ -302,7 +302,7 @@ struct status row_sort_emit(struct task *task, struct row_sort *sort, struct bat
             struct datum value = row[c];
             if (copy && !value.null && !type_is_by_value(sort->store.types[c])) {
                 bytes += value.size;
-                value.data = arena_copy(&op->arena, datum_as_bytes(value)).data;
+                value.data = task_copy(&op->arena, datum_as_bytes(value)).data;
             }
             out->columns[c][count] = value;
         }

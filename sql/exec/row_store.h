@@ -39,9 +39,10 @@ static inline void row_store_set(
 }
 // Rows were added: yields when that is due. In every loop that adds rows, at each: they may be of any size.
 #define ROW_STORE_ROW_WORK 64u
+#define ROW_STORE_COLUMN_WORK sizeof(struct datum)
 static inline CHECKED struct status row_store_work(struct task *task, struct row_store *store)
 {
-    const uint64_t bytes = store->unseen + ROW_STORE_ROW_WORK;
+    const uint64_t bytes = store->unseen + ROW_STORE_ROW_WORK + store->width * ROW_STORE_COLUMN_WORK;
     store->unseen = 0;
     return task_work(task, bytes);
 }

@@ -102,6 +102,12 @@ static uint32_t quoted_end(const struct lexer *lexer, uint32_t open, bool backsl
 {
     uint8_t quote = lexer->text[open];
     for (uint32_t at = open + 1; at < lexer->size; at++) {
+        // Literals may be as long as a message: without escapes there is nothing to look at before a quote.
+        if (!backslashes) {
+            const uint8_t *next = memchr(lexer->text + at, quote, lexer->size - at);
+            if (next == NULL) return 0;
+            at = (uint32_t)(next - lexer->text);
+        }
         uint8_t c = lexer->text[at];
         if (c == '\\' && backslashes) {
             at++;

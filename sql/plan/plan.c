@@ -3,6 +3,7 @@
 #include "sql/plan/plan.h"
 #include "sql/bind/resolution.h"
 
+#include "core/deep.h"
 #include "core/invariant.h"
 #include "core/mark.h"
 #include "core/task.h"
@@ -11,6 +12,9 @@
 #include "sql/user/privilege.h"
 
 #define CAPACITY_SMALL 64u
+
+// The most values in a batch. (128 columns of 1,024 rows.)
+#define BATCH_VALUES_MAX 131072u
 
 struct plan_run {
     struct memory_account memory;
@@ -57,6 +61,33 @@ static uint32_t capacity_of(const struct node *node)
     return need;
 }
 
+// Of all nodes, the most values that one makes of a row.
+static uint32_t width_of(const struct node *node)
+{
+    if (node == NULL) return 0;
+    uint32_t width = node->layout.count, left = width_of(node->left), right = width_of(node->right);
+    if (node->kind == NODE_AGGREGATE && width < node->aggregate.call_count) width = node->aggregate.call_count;
+    if (node->kind == NODE_APPEND || node->kind == NODE_SET || node->kind == NODE_RECURSIVE)
+        for (uint32_t i = 0; i < node->set.input_count; i++) {
+            const uint32_t input = width_of(node->set.inputs[i]);
+            if (width < input) width = input;
+        }
+    if (width < left) width = left;
+    return width < right ? right : width;
+}
+
+// Rows of very many columns come in small batches: else the least that an operator does at once, and the memory that it
+// has for it, would be as many times more.
+static uint32_t batch_rows(const struct build *build)
+{
+    const struct plan *plan = build->plan;
+    const uint32_t least = build->planner.chunk_rows + 1, width = width_of(plan->root);
+    uint32_t rows = plan->subquery_count > 0 ? BATCH_ROWS_MAX : capacity_of(plan->root);
+    if (SIM_MAYBE("plan.small_batches")) return least;
+    if ((uint64_t)rows * width > BATCH_VALUES_MAX) rows = BATCH_VALUES_MAX / width;
+    return rows < least ? least : rows;
+}
+
 static struct status check_params(struct binder *binder)
 {
     for (uint32_t i = 0; i < binder->param_count; i++) {
@@ -81,7 +112,10 @@ static struct status describe_outputs(struct build *build, const struct query *q
             .type = output->type,
             .table_oid = output->table_oid,
             .attribute = output->attribute};
-        plan->output_columns[i] = layout_find(&plan->root->layout, output->var);
+        const struct layout *layout = &plan->root->layout;
+        // Mostly as they stand: a search of each would take long where there are many.
+        const bool same = i < layout->count && layout->vars[i] == output->var;
+        plan->output_columns[i] = same ? i : layout_find(layout, output->var);
         if (plan->output_columns[i] == UINT32_MAX)
             return status_format(
                 plan->arena, E_INTERNAL, "planner lost column \"%s\"", output->name);
@@ -195,8 +229,7 @@ static struct status build_plan(struct build *build)
     plan->subplan_count = planner->shown_count;
     plan->spool_count = binder->spool_count;
     plan->writer_count = binder->table_count;
-    plan->capacity = plan->subquery_count > 0 ? BATCH_ROWS_MAX : capacity_of(plan->root);
-    if (SIM_MAYBE("plan.small_batches")) plan->capacity = planner->chunk_rows + 1;
+    plan->capacity = batch_rows(build);
     plan->modifies = writes;
     plan->read_only = !binder->writes && !binder->has_volatile;
 
@@ -204,10 +237,14 @@ out:
     return st;
 }
 
+// Nothing waits here, but that the binder yields where it says so.
 static void build_on_stack(void *arg)
 {
     struct build *build = arg;
+    struct task *task = build->binder->task;
+    if (task != NULL) nosuspend_begin(task);
     build->status = build_plan(build);
+    if (task != NULL) nosuspend_end(task);
 }
 
 static const char *const *copy_path(struct arena *arena, const char *const *path)
@@ -276,6 +313,7 @@ static struct status plan_make(struct task *task, struct session *session, struc
     build->statement = statement;
     build->values = values;
     plan->verb = statement_tag_name(statement->tag);
+    binder->task = task;
     binder->arena = arena;
     binder->session = session;
     binder->types = &session->types;
@@ -301,8 +339,9 @@ static struct status plan_make(struct task *task, struct session *session, struc
         .session = session,
         .tenant = session->tenant};
     bind_names_install_types(session, names);
-    stack_call(build_on_stack, build);
+    deep_call(task, build_on_stack, build);
     TRY(build->status);
+    if (task != NULL) TRY(task_check(task));
     note_tables(plan, names);
     *param_count = binder->param_count;
     *out = plan;

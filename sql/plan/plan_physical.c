@@ -896,6 +896,8 @@ static struct node *empty_node(
     return node;
 }
 
+#define NODE_WORK 8u // For bind_work.
+
 struct status plan_node(struct planner *planner, struct rel *rel, const struct var_set *needed,
     const struct want *want, struct node **node, bool *ordered)
 {
@@ -905,6 +907,7 @@ struct status plan_node(struct planner *planner, struct rel *rel, const struct v
     if (ordered != NULL) *ordered = false;
     if (++planner->depth > 4 * NODE_DEPTH_MAX)
         TRY(status_make(E_STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"));
+    TRY(bind_work(planner->binder, NODE_WORK));
     switch (rel->kind) {
     case REL_ONE:
     case REL_EMPTY: *node = empty_node(planner, rel, needed); break;

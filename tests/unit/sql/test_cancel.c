@@ -182,6 +182,74 @@ out:
     return st;
 }
 
+// --- wide rows and long statements ------------------------------------------------------------------------
+//
+// Of a statement with many parts the clock is looked at every some parts while it is planned, and of rows with many columns
+// every some values while they are worked on.
+
+#define MANY 700u
+#define PARTS_PER_LOOK 64u
+#define VALUES_PER_LOOK 8192u
+
+// "a0b, a1b, ..."
+static const char *many(struct arena *arena, const char *before, const char *after)
+{
+    struct buffer text;
+    buffer_init(&text, arena);
+    for (uint32_t i = 0; i < MANY; i++) buffer_printf(&text, "%s%s%u%s", i == 0 ? "" : ", ", before, i, after);
+    return buffer_string(&text);
+}
+
+static uint64_t looks_at(struct sql_test *test, const char *sql)
+{
+    looks = 0;
+    cancel_at = UINT64_MAX;
+    victim = test->task;
+    const struct status st = sql_run(test, sql);
+    victim = NULL;
+    cr_expect(!failed(st), "%.60s: %s", sql, failed(st) ? st.message : "");
+    return looks;
+}
+
+SQL_TEST(cancel, planning_and_wide_rows_are_looked_at_as_they_go, 1)
+{
+    struct status st = STATUS_OK;
+    static struct env *env;
+    struct arena arena;
+    arena_init(&arena, NULL);
+    RUN(arena_printf(&arena, "CREATE TABLE w (%s)", many(&arena, "c", " int")));
+    RUN("INSERT INTO w DEFAULT VALUES");
+    env = test->task->shard->env;
+    real_mono_ns = env->mono_ns;
+    env->mono_ns = mono_ns;
+    const char *sums = many(&arena, "sum(c", ")");
+    uint64_t seen = looks_at(test, arena_printf(&arena, "EXPLAIN SELECT %s FROM w", sums));
+    cr_expect(seen >= 2 * MANY / PARTS_PER_LOOK, "%llu looks while it was planned", (unsigned long long)seen);
+    const struct {
+        const char *sql;
+        uint64_t values;
+    } wide[] = {
+        {"SELECT count(*) FROM (SELECT w.* FROM w, generate_series(1, 400) OFFSET 0) s WHERE s IS NULL", 400 * MANY},
+        {"SELECT w.* FROM w, generate_series(1, 300) i ORDER BY i DESC OFFSET 299", 300 * MANY},
+        {arena_printf(&arena, "SELECT %s FROM w, generate_series(1, 400)", sums), 400 * MANY},
+    };
+    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++) {
+        seen = looks_at(test, wide[i].sql);
+        cr_expect(seen >= wide[i].values / VALUES_PER_LOOK, "%llu looks: %.60s", (unsigned long long)seen, wide[i].sql);
+    }
+    // Cancelled wherever in its planning, a statement ends with that and leaves nothing that is half made.
+    for (uint64_t at = 1; at < 2 * MANY / PARTS_PER_LOOK; at += 3) {
+        bool ended;
+        TRY(cancel(test, arena_printf(&arena, "SELECT %s FROM w", sums), at, &ended));
+    }
+    (void)looks_at(test, arena_printf(&arena, "SELECT %s FROM w", sums));
+
+out:
+    if (env != NULL) env->mono_ns = real_mono_ns;
+    arena_fini(&arena);
+    return st;
+}
+
 // --- text forms and COPY ----------------------------------------------------------------------------------
 
 static struct datum long_value(struct arena *arena, struct type type, uint32_t count, const char *one, const char *wrap)
