@@ -499,8 +499,10 @@ class Sessions:
             return REFUSED  # Storage options of materialized views, defaults of views' columns.
         if sql.startswith("DROP") and "," in sql and theirs[1] == ours[1]:
             return None  # Of one object that is named twice PostgreSQL speaks as of two.
-        if kind == "rows" and sql.endswith(" ORDER BY 1") and [row[0] for row in theirs[2]] == [row[0] for row in ours[2]] and sorted(map(repr, theirs[2])) == sorted(map(repr, ours[2])):
-            return None  # Of rows with the same first column, which comes first is open.
+        keys = re.search(r" ORDER BY 1(, 2)?$", sql)
+        count = 0 if keys is None else 2 if keys.group(1) else 1
+        if kind == "rows" and count > 0 and [row[:count] for row in theirs[2]] == [row[:count] for row in ours[2]] and sorted(map(repr, theirs[2])) == sorted(map(repr, ours[2])):
+            return None  # Of rows with the same keys, which comes first is open.
         if theirs[1] == "0A000" and "CHECK OPTION" in sql:
             return REFUSED  # A view of which no column can be written takes the option here.
         if theirs[0] == "error" and ours[0] == "done" and "IF NOT EXISTS" in sql:
@@ -635,6 +637,8 @@ def main():
             if found >= 50 and not options.keep_going:
                 print("stopped: too many differences")
                 break
+    except KeyboardInterrupt:
+        print("stopped")
     finally:
         if isopod is not None:
             if not isopod.running():
