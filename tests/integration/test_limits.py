@@ -189,7 +189,7 @@ class Limits(unittest.TestCase):
 
     def test_cancel_within_a_call(self):
         """A call that takes long ends when it is cancelled; and a request that comes too late harms nobody."""
-        self.assertIn(self.code_when_cancelled("SELECT repeat('a', 40) ~ '^(a?){40}a{40}b$', repeat('ab', 50000) ~ '(.*)(.*)(.*)(.*)(.*)x'", 0.1), ("57014", "54001"))
+        self.assertIn(self.code_when_cancelled("SELECT jsonb_array_length(('[' || repeat('1, ', 5000000) || '1]')::jsonb)", 0.1), ("57014",))
         for number in range(12):
             self.assertIn(self.code_when_cancelled("SELECT length(replace(repeat('abc', 4000000), 'b', 'xyz')), length(upper(repeat('abc', 3000000)))", 0.02 * number), ("57014", None))
             self.assertEqual(self.session.value("SELECT %d" % number), number)
