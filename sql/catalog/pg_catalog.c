@@ -916,5 +916,6 @@ void pg_catalog_register(void)
     pg_functions_size_register();
     pg_functions_rows_register();
     pg_functions_describe_register();
+    pg_functions_address_register();
     pg_statistics_register();
 }

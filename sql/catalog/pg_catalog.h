@@ -338,4 +338,5 @@ void pg_functions_privilege_register(void);
 void pg_functions_size_register(void);
 void pg_functions_rows_register(void);
 void pg_functions_describe_register(void);
+void pg_functions_address_register(void);
 void pg_statistics_register(void);

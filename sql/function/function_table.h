@@ -132,6 +132,7 @@ struct status number_underflow(void);
     X(functions_geometry) \
     X(functions_outline) \
     X(functions_money) \
+    X(functions_ascii) \
     X(functions_degrees) \
     X(functions_identifier) \
     X(functions_cast)

@@ -7,6 +7,7 @@
 #include "core/shard.h"
 #include "core/text.h"
 #include "core/version.h"
+#include "sql/type/array.h"
 #include "sql/type/datetime.h"
 #include "sql/type/encoding.h"
 #include "sql/function/function_table.h"
@@ -156,6 +157,13 @@ BODY(null)
     (void)call;
     *result = DATUM_NULL;
     return STATUS_OK;
+}
+
+// Who keeps a SERIALIZABLE READ ONLY DEFERRABLE transaction waiting: such ones do not wait.
+BODY(nobody)
+{
+    (void)args;
+    return array_make(call->arena, TYPE_INT4, NULL, 0, result);
 }
 
 // "host:port" of the client; NULL for the server's own sessions.
@@ -346,6 +354,10 @@ static const struct function functions[] = {
         .fn = set_setting,
         .volatility = FUNCTION_VOLATILE,
         FN_ARGS(TYPE_TEXT, TYPE_TEXT, TYPE_BOOL)},
+    VOLATILE("pg_safe_snapshot_blocking_pids", 3376, INT4_ARRAY, nobody, TYPE_INT4),
+    VOLATILE_0("pg_notification_queue_usage", 3296, FLOAT8, zero),      // LISTEN and NOTIFY are refused.
+    STABLE("pg_column_compression", 2121, TEXT, null, TYPE_ANY),        // Values are not compressed one by one.
+    STABLE("pg_partition_root", 3424, REGCLASS, null, TYPE_REGCLASS),   // No table is part of another.
     STABLE("pg_collation_actual_version", 3448, TEXT, null, TYPE_OID),
     VOLATILE("pg_sleep", 2626, VOID, sleep_seconds, TYPE_FLOAT8),
     VOLATILE("pg_sleep_for", 3935, VOID, sleep_for, TYPE_INTERVAL),

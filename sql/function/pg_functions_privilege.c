@@ -400,6 +400,33 @@ out:
     return st;
 }
 
+// Of foreign servers and foreign-data wrappers, of which there are none: a name is of none, an oid gives NULL.
+static struct status has_foreign(struct function_call *call, const struct datum *args,
+    const char *what, struct datum *result)
+{
+    struct asked asked;
+    const char *role;
+    uint32_t at = call->arg_count == 3 ? 1 : 0;
+    NEED_SESSION();
+    struct status st = take_role(call, args, at == 1, &role);
+    if (failed(st)) return st;
+    if (call->arg_types[at].oid != TYPE_OID)
+        return status_format(call->arena, E_UNDEFINED_OBJECT, "%s \"%s\" does not exist", what,
+            arena_string(call->arena, datum_as_bytes(args[at])));
+    *result = DATUM_NULL;
+    return parse_privileges(call->arena, args[at + 1], PRIVILEGE_USAGE, &asked);
+}
+
+BODY(has_server)
+{
+    return has_foreign(call, args, "server", result);
+}
+
+BODY(has_wrapper)
+{
+    return has_foreign(call, args, "foreign-data wrapper", result);
+}
+
 // "SET, ALTER SYSTEM WITH GRANT OPTION", of parameters: privileges on them are granted to nobody.
 BODY(has_parameter)
 {
@@ -495,6 +522,35 @@ BODY(default_acl)
     }
     return status_format(call->arena, E_INVALID_PARAMETER_VALUE,
         "unrecognized object type abbreviation: %c", (char)args[0].integer);
+}
+
+static const char *role_or_number(
+    struct function_call *call, struct role **roles, uint32_t count, int64_t oid)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (roles[i]->id == oid) return roles[i]->name;
+    return arena_printf(call->arena, "%u", (uint32_t)oid);
+}
+
+// makeaclitem(grantee, grantor, privilege, grantable): one item of an acl.
+BODY(make_acl_item)
+{
+    struct status st;
+    struct role **roles;
+    uint32_t count;
+    NEED_SESSION();
+    char *name = arena_string(call->arena, datum_as_bytes(args[2]));
+    uint32_t bit = privilege_by_name(name);
+    if (bit == 0 || (bit & (bit - 1)) != 0)
+        return status_format(call->arena, E_INVALID_PARAMETER_VALUE,
+            "unrecognized privilege type: \"%s\"", name);
+    TRY(role_list(call->task, call->session, call->arena, &roles, &count));
+    *result = datum_text(arena_printf(call->arena, "%s=%c%s/%s",
+        args[0].integer == 0 ? "" : role_or_number(call, roles, count, args[0].integer),
+        privilege_acl_letter(bit), args[3].boolean ? "*" : "",
+        role_or_number(call, roles, count, args[1].integer)));
+out:
+    return st;
 }
 
 // aclexplode: one row a privilege. The state keeps where in which item it is.
@@ -605,6 +661,9 @@ static const struct function functions[] = {
     STABLE("has_parameter_privilege", 6205, BOOL, has_parameter, TYPE_NAME, TYPE_TEXT, TYPE_TEXT),
     STABLE("has_parameter_privilege", 6206, BOOL, has_parameter, TYPE_OID, TYPE_TEXT, TYPE_TEXT),
     STABLE("has_parameter_privilege", 6207, BOOL, has_parameter, TYPE_TEXT, TYPE_TEXT),
+    FAMILY("has_foreign_data_wrapper_privilege", 3000, has_wrapper),
+    FAMILY("has_server_privilege", 3006, has_server),
+    STABLE("makeaclitem", 1365, ACLITEM, make_acl_item, TYPE_OID, TYPE_OID, TYPE_TEXT, TYPE_BOOL),
     FAMILY("has_schema_privilege", 2268, has_schema),
     FAMILY("has_any_column_privilege", 3024, has_any_column),
     FAMILY("has_function_privilege", 2256, has_function),

@@ -7,6 +7,7 @@
 #include "sql/type/array.h"
 #include "sql/function/function_table.h"
 #include "sql/catalog/pg_catalog.h"
+#include "sql/session/internal.h"
 
 #define START(name) \
     static struct status name(struct function_call *call, void *state_, const struct datum *args)
@@ -184,7 +185,64 @@ static const struct set_ops keywords = {.column_count = 5,
     .start = keywords_start,
     .next = keywords_next};
 
+// --- databases of a tablespace, channels -----------------------------------------------------------------
+
+struct databases {
+    struct internal_result found;
+    uint64_t next;
+};
+
+START(databases_start)
+{
+    struct databases *state = state_;
+    int64_t oid = args[0].integer;
+    if (call->session == NULL || call->task == NULL)
+        return status_make(E_FEATURE_NOT_SUPPORTED, "this function needs a session");
+    if (oid != PG_TABLESPACE_DEFAULT) {
+        session_notice(call->session, "WARNING", oid == PG_TABLESPACE_GLOBAL
+            ? status_make(SQLSTATE('0', '1', '0', '0', '0'), "global tablespace never has databases")
+            : status_format(call->arena, SQLSTATE('0', '1', '0', '0', '0'), "%u is not a tablespace OID", (uint32_t)oid));
+        return STATUS_OK;
+    }
+    return internal_run(call->task, call->session, call->arena, &state->found,
+        "SELECT oid FROM pg_catalog.pg_database ORDER BY oid", 0, NULL, NULL);
+}
+
+NEXT(databases_next)
+{
+    struct databases *state = state_;
+    (void)call;
+    *done = state->next == state->found.row_count;
+    if (!*done) row[0] = internal_value(&state->found, state->next++, 0);
+    return STATUS_OK;
+}
+
+static const struct set_ops tablespace_databases = {.column_count = 1,
+    .column_names = (const char *const[]){"pg_tablespace_databases"},
+    .column_types = (const type_oid[]){TYPE_OID},
+    .state_bytes = sizeof(struct databases),
+    .start = databases_start,
+    .next = databases_next};
+
+// Nobody listens: LISTEN is refused.
+NEXT(no_row)
+{
+    (void)call, (void)state_, (void)row;
+    *done = true;
+    return STATUS_OK;
+}
+
+static const struct set_ops channels = {.column_count = 1,
+    .column_names = (const char *const[]){"pg_listening_channels"},
+    .column_types = (const type_oid[]){TYPE_TEXT},
+    .start = keywords_start,
+    .next = no_row};
+
 static const struct function functions[] = {
+    {.name = "pg_tablespace_databases", .kind = FUNCTION_SET, .oid = 2556, .result = TYPE_OID,
+        .strict = true, .volatility = FUNCTION_STABLE, .set = &tablespace_databases, FN_ARGS(TYPE_OID)},
+    {.name = "pg_listening_channels", .kind = FUNCTION_SET, .oid = 3035, .result = TYPE_TEXT,
+        .strict = true, .volatility = FUNCTION_STABLE, .set = &channels},
     {.name = "pg_get_keywords", .kind = FUNCTION_SET, .oid = 1686, .result = TYPE_RECORD,
         .strict = true, .volatility = FUNCTION_STABLE, .set = &keywords},
     {.name = "pg_options_to_table", .kind = FUNCTION_SET, .oid = 2289, .result = TYPE_RECORD,

@@ -107,6 +107,21 @@ out:
     return st;
 }
 
+BODY(fork_bytes)
+{
+    static const char *const forks[] = {"main", "fsm", "vm", "init"};
+    struct bytes fork = datum_as_bytes(args[1]);
+    for (unsigned i = 0; i < TABLE_COUNT(forks); i++) {
+        if (!bytes_equal(fork, bytes_of_string(forks[i]))) continue;
+        struct status st = main_bytes(call, args, result);
+        if (i > 0 && !result->null) *result = datum_int(0); // There is but one.
+        return st;
+    }
+    return status_hint(call->arena,
+        status_make(E_INVALID_PARAMETER_VALUE, "invalid fork name"),
+        "Valid fork names are \"main\", \"fsm\", \"vm\", and \"init\".");
+}
+
 BODY(total_bytes)
 {
     struct pg_relation relation;
@@ -236,6 +251,7 @@ BODY(pretty_numeric)
 
 static const struct function functions[] = {
     VOLATILE("pg_relation_size", 2325, INT8, main_bytes, TYPE_REGCLASS),
+    VOLATILE("pg_relation_size", 2332, INT8, fork_bytes, TYPE_REGCLASS, TYPE_TEXT),
     VOLATILE("pg_table_size", 2997, INT8, main_bytes, TYPE_REGCLASS),
     VOLATILE("pg_indexes_size", 2998, INT8, index_bytes, TYPE_REGCLASS),
     VOLATILE("pg_total_relation_size", 2286, INT8, total_bytes, TYPE_REGCLASS),
