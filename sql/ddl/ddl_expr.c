@@ -568,15 +568,15 @@ struct status ddl_name_sequence(
     struct statement_context *context, struct expr *expr, uint32_t *sequence_id)
 {
     struct status st = STATUS_OK;
-    struct type_name *written;
+    char *parts[PG_NAME_PARTS_MAX];
+    uint32_t count;
     const struct table_desc *sequence;
 
     const struct expr *name = sequence_name(expr->function->args.items[0]);
     if (name == NULL) return STATUS_OK;
-    // A relation's name reads as a type's name does: parts between dots, folded unless quoted.
-    TRY(parse_type_name_on_stack(context->arena, name->literal.text, &written));
-    TRY(catalog_table(
-        context->task, context->session, NULL, written->schema, written->name, false, &sequence));
+    TRY(pg_split_name(context->arena, name->literal.text, parts, &count));
+    TRY(catalog_table(context->task, context->session, count > 2 ? parts[0] : NULL,
+        count > 1 ? parts[count - 2] : NULL, parts[count - 1], false, &sequence));
     if (sequence->kind != RELATION_SEQUENCE) goto out; // Running it says so.
     *sequence_id = sequence->id;
     TRY(parse_expression_on_stack(context->arena,

@@ -299,7 +299,29 @@ struct status statistics_collect_slowly(
     return collect_and_keep(task, session, table, "__auto__", true);
 }
 
+#define E_WARNING SQLSTATE('0', '1', '0', '0', '0')
+
 // --- statements ------------------------------------------------------------------------------------------
+
+// Whether the user owns the table, or the database.
+static struct status may_maintain(
+    struct statement_context *context, const struct table_desc *table, bool *may)
+{
+    struct status st = STATUS_OK;
+    const struct database_desc *database;
+    *may = false;
+    st = privilege_check_owner(
+        context->task, context->session, table->owner, OBJECT_TABLE, table->name);
+    if (status_is(st, E_INSUFFICIENT_PRIVILEGE)) {
+        TRY(catalog_database(context->task, context->session, NULL, false, &database));
+        st = privilege_check_owner(
+            context->task, context->session, database->owner, OBJECT_OTHER, database->name);
+    }
+    *may = !failed(st);
+    if (status_is(st, E_INSUFFICIENT_PRIVILEGE)) st = STATUS_OK;
+out:
+    return st;
+}
 
 static struct status analyze_all(struct statement_context *context)
 {
@@ -312,9 +334,9 @@ static struct status analyze_all(struct statement_context *context)
     TRY(catalog_list_tables(
         context->task, context->session, context->arena, database->id, &tables, &count));
     for (uint32_t i = 0; i < count; i++) {
-        if (failed(privilege_check_owner(
-                context->task, context->session, tables[i]->owner, OBJECT_TABLE, tables[i]->name)))
-            continue; // As PostgreSQL: others' tables are passed over.
+        bool may;
+        TRY(may_maintain(context, tables[i], &may));
+        if (!may) continue; // As PostgreSQL: others' tables are passed over.
         st = statistics_collect(context->task, context->session, tables[i], "__auto__");
         // Dropped while we were at others, or only in this very transaction.
         if (status_is(st, E_UNDEFINED_TABLE)) st = STATUS_OK;
@@ -341,21 +363,63 @@ static struct status check_columns(
     return STATUS_OK;
 }
 
+// The table that VACUUM or ANALYZE (`verb`) names. NULL, with a warning, when there is nothing to do for it or not
+// by this user: tools that go through all relations of a database go on, as they do in PostgreSQL.
+static struct status find_maintained(struct statement_context *context,
+    const struct object_name *name, const char *verb, const struct table_desc **table)
+{
+    struct status st = STATUS_OK;
+    enum other_relation other = OTHER_NOTHING;
+    bool may = false;
+    TRY(catalog_table(
+        context->task, context->session, name->catalog, name->schema, name->name, true, table));
+    if (*table == NULL)
+        TRY(catalog_other_relation(context->task, context->session, name->catalog, name->schema,
+            name->name, &other));
+    if (*table == NULL && other == OTHER_NOTHING)
+        return ddl_find(context, name, false, OBJECT_TABLE, table);
+    bool made_when_read = *table != NULL && (*table)->kind == RELATION_VIRTUAL;
+    if (*table == NULL || ((*table)->kind != RELATION_TABLE && !made_when_read)) {
+        session_notice(context->session, "WARNING",
+            status_format(context->arena, E_WARNING,
+                "skipping \"%s\" --- cannot %s non-tables or special system tables", name->name,
+                verb));
+        *table = NULL;
+        goto out;
+    }
+    TRY(may_maintain(context, *table, &may));
+    if (!may)
+        session_notice(context->session, "WARNING",
+            status_format(context->arena, E_WARNING,
+                "skipping \"%s\" --- only %s or database owner can %s it", name->name,
+                made_when_read ? "superuser" : "table", verb));
+    // Tables of the catalog are made when they are read: there is nothing to remove or to count.
+    if (!may || made_when_read) *table = NULL;
+out:
+    return st;
+}
+
+static struct status analyze_table(struct statement_context *context,
+    const struct table_desc *table, const struct name_list *columns)
+{
+    struct status st = STATUS_OK;
+    TRY(check_columns(context, table, columns));
+    st = statistics_collect(context->task, context->session, table, "__auto__");
+    if (status_is(st, E_UNDEFINED_TABLE))
+        st = ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+            "ANALYZE of a table that this transaction made is not supported");
+out:
+    return st;
+}
+
 static struct status analyze_tables(struct statement_context *context, const struct vacuum *vacuum)
 {
     struct status st = STATUS_OK;
     if (vacuum->tables.count == 0) return analyze_all(context);
     for (uint32_t i = 0; i < vacuum->tables.count; i++) {
         const struct table_desc *table;
-        TRY(ddl_find(context, &vacuum->tables.items[i], false, OBJECT_TABLE, &table));
-        TRY(privilege_check_owner(
-            context->task, context->session, table->owner, OBJECT_TABLE, table->name));
-        TRY(check_columns(context, table, &vacuum->columns[i]));
-        st = statistics_collect(context->task, context->session, table, "__auto__");
-        if (status_is(st, E_UNDEFINED_TABLE))
-            st = ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-                "ANALYZE of a table that this transaction made is not supported");
-        TRY(st);
+        TRY(find_maintained(context, &vacuum->tables.items[i], "analyze", &table));
+        if (table != NULL) TRY(analyze_table(context, table, &vacuum->columns[i]));
     }
 out:
     return st;
@@ -377,18 +441,31 @@ static bool option_is_on(const struct option_list *options, const char *name)
     return false;
 }
 
+#define VACUUM_NOT_NEEDED "VACUUM is not needed: old versions are removed in the background"
+
 struct status statistics_vacuum_execute(struct statement_context *context)
 {
     struct status st = STATUS_OK;
     const struct vacuum *vacuum = context->statement->as.vacuum;
     if (context->session->txn_state == TXN_OPEN)
         return status_make(E_ACTIVE_TRANSACTION, "VACUUM cannot run inside a transaction block");
+    bool analyze = option_is_on(&vacuum->options, "analyze");
+    for (uint32_t i = 0; i < vacuum->tables.count; i++)
+        if (vacuum->columns[i].count > 0 && !analyze)
+            return status_make(E_FEATURE_NOT_SUPPORTED,
+                "ANALYZE option must be specified when a column list is provided");
+    bool told = false;
     for (uint32_t i = 0; i < vacuum->tables.count; i++) {
         const struct table_desc *table;
-        TRY(ddl_find(context, &vacuum->tables.items[i], false, OBJECT_TABLE, &table));
+        TRY(find_maintained(context, &vacuum->tables.items[i], "vacuum", &table));
+        if (table == NULL) continue;
+        if (!told) ddl_notice(context, VACUUM_NOT_NEEDED);
+        told = true;
+        if (analyze) TRY(analyze_table(context, table, &vacuum->columns[i]));
     }
-    ddl_notice(context, "VACUUM is not needed: old versions are removed in the background");
-    if (option_is_on(&vacuum->options, "analyze")) TRY(analyze_tables(context, vacuum));
+    if (vacuum->tables.count > 0) goto out;
+    ddl_notice(context, VACUUM_NOT_NEEDED);
+    if (analyze) TRY(analyze_all(context));
 out:
     return st;
 }

@@ -317,11 +317,13 @@ static struct status find_by_name(struct function_call *call, struct datum text,
     const struct table_desc **sequence)
 {
     struct status st = STATUS_OK;
-    struct type_name *name;
+    char *parts[PG_NAME_PARTS_MAX];
+    uint32_t count;
     if (call->task == NULL || call->session == NULL || call->session->txn == NULL)
         return status_make(E_FEATURE_NOT_SUPPORTED, "sequences cannot be used here");
-    TRY(parse_type_name_on_stack(call->arena, datum_as_bytes(text), &name));
-    TRY(catalog_table(call->task, call->session, NULL, name->schema, name->name, false, sequence));
+    TRY(pg_split_name(call->arena, datum_as_bytes(text), parts, &count));
+    TRY(catalog_table(call->task, call->session, count > 2 ? parts[0] : NULL,
+        count > 1 ? parts[count - 2] : NULL, parts[count - 1], false, sequence));
     if ((*sequence)->kind != RELATION_SEQUENCE)
         return status_format(
             call->arena, E_WRONG_OBJECT_TYPE, "\"%s\" is not a sequence", (*sequence)->name);

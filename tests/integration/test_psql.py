@@ -138,6 +138,20 @@ class PsqlTest(unittest.TestCase):
         _, _, error = self.psql(r"\d nothing")
         self.assertIn('Did not find any relation named "nothing".', error)
 
+    def test_maintenance_tools_go_through_a_whole_database(self):
+        """vacuumdb and reindexdb name every table and materialized view, the catalog's too."""
+        self.psql("CREATE MATERIALIZED VIEW kept AS SELECT 1 AS a")
+        self.addCleanup(self.psql, "DROP MATERIALIZED VIEW kept")
+        for tool in (["vacuumdb", "--analyze"], ["vacuumdb", "--analyze-only"], ["reindexdb"]):
+            for user in ("root", "alice"):
+                if tool == ["reindexdb"] and user == "alice":
+                    continue  # Only owners may.
+                with self.subTest(tool=tool, user=user):
+                    done = subprocess.run(tool + ["-d", self.server.url(user=user)], stdin=subprocess.DEVNULL,
+                                          capture_output=True, text=True, timeout=60)
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    self.assertEqual("skipping" in done.stderr, user == "alice", done.stderr)
+
     def test_ordinary_users_can_describe(self):
         for command in (r"\d", r"\d t", r"\dt+", r"\l", r"\du", r"\dn", r"\df", r"\z"):
             with self.subTest(command):
