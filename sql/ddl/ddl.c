@@ -417,7 +417,7 @@ out:
 static const struct statement_handler handlers[] = {
     {.tag = STATEMENT_CREATE_COLLATION, .flags = HANDLER_DDL, .execute = ddl_create_collation},
     {.tag = STATEMENT_CREATE_FUNCTION, .flags = HANDLER_DDL, .execute = ddl_create_function},
-    {.tag = STATEMENT_CALL, .flags = HANDLER_READ_ONLY, .execute = ddl_call},
+    {.tag = STATEMENT_CALL, .flags = HANDLER_READ_ONLY, .describe = ddl_describe_call, .execute = ddl_call},
     {.tag = STATEMENT_ALTER_FUNCTION, .flags = HANDLER_DDL, .execute = ddl_alter_function},
     {.tag = STATEMENT_CREATE_COMPOSITE, .flags = HANDLER_DDL, .execute = ddl_create_composite},
     {.tag = STATEMENT_CREATE_ENUM, .flags = HANDLER_DDL, .execute = ddl_create_enum},

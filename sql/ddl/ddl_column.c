@@ -202,10 +202,14 @@ struct status ddl_check_immutable(
     struct statement_context *context, const struct ddl_expr_info *info, const char *message)
 {
     struct status st = STATUS_OK;
-    bool exists = true;
+    bool exists = true, immutable = false;
     if (!info->is_volatile) return st;
     // A function that does not exist is told of when the expression is bound.
-    if (info->unknown != NULL) TRY(ddl_function_exists(context, info->unknown, &exists));
+    if (info->unknown != NULL) TRY(ddl_function_exists(context, info->unknown, &exists, &immutable));
+    if (immutable)
+        return ddl_unsupported(context,
+            arena_printf(context->arena, "the user-defined function \"%s\" in an index or a generated column",
+                info->unknown));
     if (exists) st = ddl_error(context, E_INVALID_OBJECT_DEFINITION, "%s", message);
 
 out:

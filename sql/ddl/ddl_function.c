@@ -19,7 +19,7 @@
 
 #define E_INVALID_FUNCTION_DEFINITION SQLSTATE('4', '2', 'P', '1', '3')
 #define E_DUPLICATE_FUNCTION SQLSTATE('4', '2', '7', '2', '3')
-#define PARAMETERS_MAX 100u
+#define FUNCTION_PARAMETERS_MAX 100u
 
 // --- types -------------------------------------------------------------------------------------------------
 
@@ -95,7 +95,7 @@ static struct status drop_first(
 }
 
 static struct status add_parameter(struct statement_context *context, struct table_desc *function,
-    const struct function_parameter *parameter)
+    bool procedure, const struct function_parameter *parameter)
 {
     struct status st = STATUS_OK;
     struct column_desc column = {.name = parameter->name, .identity = parameter->mode};
@@ -122,6 +122,8 @@ static struct status add_parameter(struct statement_context *context, struct tab
                 "parameter name \"%s\" used more than once", column.name);
         if (input && before->identity == 'v')
             return bad(context, "VARIADIC parameter must be the last input parameter");
+        if (parameter->mode == 'o' && procedure && before->default_sql != NULL)
+            return bad(context, "procedure OUT parameters cannot appear after one with a default value");
         if (input && before->default_sql != NULL && parameter->default_expr == NULL &&
             parameter->mode != 'v')
             return bad(context,
@@ -160,8 +162,7 @@ static struct status result_type(struct statement_context *context,
     }
     desc->returns_set = desc->returns_table || (create->returns != NULL && create->returns->setof);
     if (create->procedure) {
-        if (outputs > 0) return ddl_unsupported(context, "an OUT parameter of a procedure");
-        desc->result = TYPE_OF(TYPE_VOID);
+        desc->result = outputs == 0 ? TYPE_OF(TYPE_VOID) : from_outputs;
         return st;
     }
     if (create->returns == NULL) {
@@ -257,12 +258,12 @@ static struct status find_any(struct statement_context *context, const struct ob
                        : kind == OBJECT_ROUTINE ? "routine"
                                                 : "function";
     uint32_t count, type_count = 0;
-    type_oid types[PARAMETERS_MAX];
+    type_oid types[FUNCTION_PARAMETERS_MAX];
     bool other = false;
     *function = NULL;
     for (uint32_t i = 0; name->signature != NULL && i < name->signature->types.count; i++) {
         struct type type;
-        if (i == PARAMETERS_MAX) return ddl_unsupported(context, "so many parameters");
+        if (i == FUNCTION_PARAMETERS_MAX) return ddl_unsupported(context, "so many parameters");
         TRY(function_type(context, name->signature->types.items[i], &type));
         types[type_count++] = type.oid;
     }
@@ -695,11 +696,11 @@ struct status ddl_create_function(struct statement_context *context)
             .volatility = 'v',
             .parallel = 'u',
             .body_kind = create->body_kind}};
-    if (create->parameter_count > PARAMETERS_MAX)
+    if (create->parameter_count > FUNCTION_PARAMETERS_MAX)
         return ddl_error(context, E_TOO_MANY_ARGUMENTS,
-            "functions cannot have more than %u arguments", PARAMETERS_MAX);
+            "functions cannot have more than %u arguments", FUNCTION_PARAMETERS_MAX);
     for (uint32_t i = 0; i < create->parameter_count; i++)
-        TRY(add_parameter(context, &function, &create->parameters[i]));
+        TRY(add_parameter(context, &function, create->procedure, &create->parameters[i]));
     TRY(result_type(context, create, &function));
     TRY(apply_options(context, &function.function, &create->options));
     TRY(split_body(context, create, &function));
@@ -726,30 +727,158 @@ static struct status no_row(struct task *task, struct result_sink *sink, const s
     return STATUS_OK;
 }
 
-// Its arguments are bound as a function's are; what it gives is nothing.
+// Which parameter each argument is for, of all that CALL names; false: they do not fit.
+static bool place_arguments(
+    const struct table_desc *procedure, const struct expr_list *args, uint32_t *places)
+{
+    bool given[FUNCTION_PARAMETERS_MAX] = {false};
+    for (uint32_t i = 0; i < args->count; i++) {
+        uint32_t place = i;
+        if (args->items[i]->kind == EXPR_NAMED_ARGUMENT)
+            for (place = 0; place < procedure->column_count; place++)
+                if (strcmp(procedure->columns[place].name, args->items[i]->named_argument.name) == 0) break;
+        if (place >= procedure->column_count || given[place]) return false;
+        given[place] = true;
+        places[i] = place;
+    }
+    for (uint32_t i = 0; i < procedure->column_count; i++)
+        if (!given[i] && procedure->columns[i].default_sql == NULL) return false;
+    return true;
+}
+
+// The arguments of the parameters that are no OUT ones, in their order.
+static struct status order_inputs(struct statement_context *context, const struct table_desc *procedure,
+    const struct expr_list *given, const uint32_t *places, struct expr_list *inputs)
+{
+    struct status st = STATUS_OK;
+    *inputs = (struct expr_list){ARENA_ARRAY(context->arena, struct expr *, procedure->column_count + 1u), 0};
+    for (uint32_t i = 0; i < procedure->column_count; i++) {
+        struct expr *arg = NULL;
+        for (uint32_t k = 0; k < given->count; k++)
+            if (places[k] == i) arg = given->items[k];
+        if (!function_is_input(procedure->columns[i].identity)) continue;
+        if (arg == NULL)
+            TRY(parse_expression_on_stack(
+                context->arena, bytes_of_string(procedure->columns[i].default_sql), &arg));
+        if (arg->kind == EXPR_NAMED_ARGUMENT) arg = arg->named_argument.arg;
+        inputs->items[inputs->count++] = arg;
+    }
+out:
+    return st;
+}
+
+// OUT parameters have arguments that are not looked at: *args are the others. *rows: it gives a row.
+static struct status leave_out_outputs(
+    struct statement_context *context, const struct function_expr *call, struct expr_list *args, bool *rows)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc **list;
+    const struct object_name name = {.schema = call->schema, .name = call->name};
+    uint32_t count, missed = 0;
+    *rows = false;
+    *args = call->args;
+    TRY(list_here(context, &list, &count));
+    for (uint32_t i = 0; i < count && !*rows; i++) {
+        const struct table_desc *procedure = list[i];
+        uint32_t places[FUNCTION_PARAMETERS_MAX];
+        bool visible;
+        if (procedure->function.kind != 'p' || strcmp(procedure->name, call->name) != 0 ||
+            function_output_count(procedure) == 0)
+            continue;
+        TRY(in_path(context, &name, procedure, &visible));
+        if (!visible) continue;
+        *rows = call->args.count <= procedure->column_count && place_arguments(procedure, &call->args, places);
+        missed += !*rows;
+        if (!*rows) continue;
+        TRY(order_inputs(context, procedure, &call->args, places, args));
+    }
+    // By its other parameters alone it is not called.
+    if (missed > 0 && !*rows)
+        for (uint32_t i = 0; i < count; i++) {
+            if (list[i]->function.kind != 'p' || strcmp(list[i]->name, call->name) != 0) continue;
+            if (function_output_count(list[i]) == 0) goto out;
+        }
+    if (missed > 0 && !*rows)
+        st = status_hint(context->arena,
+            ddl_error(context, E_UNDEFINED_FUNCTION, "procedure %s with %u arguments does not exist",
+                call->name, call->args.count),
+            "No procedure matches the given name and argument types. You might need to add explicit type casts.");
+out:
+    return st;
+}
+
+// Its arguments are bound as a function's are. *rows: it gives a row, of its OUT and INOUT parameters.
+static struct status prepare_call(struct statement_context *context, struct prepared **prepared, bool *rows)
+{
+    struct status st = STATUS_OK;
+    struct session *session = context->session;
+    struct buffer text;
+    const struct function_expr *written = context->statement->as.call->function->function;
+    struct function_expr call = *written;
+    struct expr expr = *context->statement->as.call->function;
+    *prepared = NULL;
+    TRY(leave_out_outputs(context, written, &call.args, rows));
+    expr.function = &call;
+    buffer_init(&text, context->arena);
+    buffer_append_string(&text, *rows ? "SELECT * FROM " : "SELECT ");
+    buffer_append_string(&text, ddl_deparse(context->arena, &expr));
+    session->calling = call.name;
+    st = prepared_make(context->task, session, buffer_bytes(&text), NULL, context->param_types,
+        context->param_count, prepared);
+    session->calling = NULL;
+out:
+    return st;
+}
+
+struct status ddl_describe_call(
+    struct statement_context *context, const struct result_column **columns, uint32_t *count)
+{
+    struct status st;
+    struct prepared *prepared = NULL;
+    const struct result_column *found;
+    bool rows;
+    *count = 0;
+    TRY(session_begin_if_idle(context->task, context->session)); // Names are looked up in a transaction.
+    TRY(prepare_call(context, &prepared, &rows));
+    if (rows) {
+        TRY(prepared_describe(context->task, context->session, prepared, &found, count));
+        struct result_column *copy = ARENA_ARRAY(context->arena, struct result_column, *count + 1);
+        for (uint32_t i = 0; i < *count; i++) {
+            copy[i] = found[i];
+            copy[i].name = arena_strdup(context->arena, found[i].name);
+        }
+        *columns = copy;
+    }
+out:
+    if (failed(st)) st = status_copy(context->arena, st);
+    if (prepared != NULL) prepared_release(prepared);
+    return st;
+}
+
 struct status ddl_call(struct statement_context *context)
 {
     struct status st;
     struct session *session = context->session;
-    struct buffer text;
     struct prepared *prepared = NULL;
     struct execution execution = {.arena = context->arena};
     struct result_sink none = {0};
-    bool done;
-    buffer_init(&text, context->arena);
-    buffer_append_string(&text, "SELECT ");
-    buffer_append_string(&text, ddl_deparse(context->arena, context->statement->as.call->function));
-    session->calling = context->statement->as.call->function->function->name;
-    st = prepared_make(context->task, session, buffer_bytes(&text), NULL, context->param_types,
-        context->param_count, &prepared);
-    session->calling = NULL;
-    TRY(st);
+    bool done, rows;
+    TRY(prepare_call(context, &prepared, &rows));
+    if (prepared->param_count > context->param_count)
+        TRY(ddl_error(context, E_UNDEFINED_PARAMETER, "there is no parameter $%u",
+            context->param_count + 1));
     execution.prepared = prepared;
     execution.params = context->params;
     TRY(execution_begin(context->task, session, &execution, false));
     none.columns = no_columns;
     none.row = no_row;
-    TRY(execution_next(context->task, session, &execution, &none, 0, &done));
+    if (rows) {
+        const struct result_column *columns;
+        uint32_t count;
+        TRY(prepared_describe(context->task, session, prepared, &columns, &count));
+        TRY(context->sink->columns(context->task, context->sink, columns, count));
+    }
+    TRY(execution_next(context->task, session, &execution, rows ? context->sink : &none, 0, &done));
 out:
     execution_close(context->task, &execution);
     if (failed(st)) st = status_copy(context->arena, st);
@@ -861,14 +990,19 @@ struct status ddl_any_function_id(struct statement_context *context,
     return st;
 }
 
-struct status ddl_function_exists(struct statement_context *context, const char *name, bool *exists)
+struct status ddl_function_exists(
+    struct statement_context *context, const char *name, bool *exists, bool *immutable)
 {
     struct status st = STATUS_OK;
     const struct table_desc **list;
     uint32_t count;
-    *exists = false;
+    *exists = *immutable = false;
     TRY(list_here(context, &list, &count));
-    for (uint32_t i = 0; i < count; i++) *exists |= strcmp(list[i]->name, name) == 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(list[i]->name, name) != 0) continue;
+        *exists = true;
+        *immutable |= list[i]->function.volatility == 'i';
+    }
 
 out:
     return st;

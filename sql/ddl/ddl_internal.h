@@ -143,6 +143,8 @@ CHECKED struct status ddl_alter_collation(struct statement_context *context,
     const struct object_name *name, const char *new_name, const char *owner, const char *new_schema);
 CHECKED struct status ddl_alter_function(struct statement_context *context);
 CHECKED struct status ddl_call(struct statement_context *context); // CALL
+CHECKED struct status ddl_describe_call(
+    struct statement_context *context, const struct result_column **columns, uint32_t *count);
 CHECKED struct status ddl_drop_functions(struct statement_context *context);
 // With what depends on it, or not when something does.
 CHECKED struct status ddl_drop_function(
@@ -159,7 +161,7 @@ CHECKED struct status ddl_function_id(struct statement_context *context,
     const struct object_name *name, enum object_kind kind, uint32_t *id);
 // Whether there is a function of that name, whatever its arguments.
 CHECKED struct status ddl_function_exists(
-    struct statement_context *context, const char *name, bool *exists);
+    struct statement_context *context, const char *name, bool *exists, bool *immutable);
 CHECKED struct status ddl_own_function(struct statement_context *context,
     const struct object_name *name, enum object_kind kind, const char *owner);
 CHECKED struct status ddl_move_function(
