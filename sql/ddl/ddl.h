@@ -23,5 +23,10 @@ void ddl_statements_register(void); // The schema changes only.
 void cluster_functions_register(void);
 void split_register(void); // Borders of ranges by hand, and what ranges do by themselves.
 
+// What CALL runs, whose parameters are the statement's. *rows: it gives a row, of OUT and INOUT parameters.
+struct prepared;
+CHECKED struct status ddl_prepare_call(
+    struct statement_context *context, struct prepared **prepared, bool *rows);
+
 // The transaction's uncommitted schema changes: session->ddl.
 struct ddl_state;

@@ -808,7 +808,7 @@ out:
 }
 
 // Its arguments are bound as a function's are. *rows: it gives a row, of its OUT and INOUT parameters.
-static struct status prepare_call(struct statement_context *context, struct prepared **prepared, bool *rows)
+struct status ddl_prepare_call(struct statement_context *context, struct prepared **prepared, bool *rows)
 {
     struct status st = STATUS_OK;
     struct session *session = context->session;
@@ -817,6 +817,7 @@ static struct status prepare_call(struct statement_context *context, struct prep
     struct function_expr call = *written;
     struct expr expr = *context->statement->as.call->function;
     *prepared = NULL;
+    TRY(session_begin_if_idle(context->task, session)); // Names are looked up in a transaction.
     TRY(leave_out_outputs(context, written, &call.args, rows));
     expr.function = &call;
     buffer_init(&text, context->arena);
@@ -838,8 +839,7 @@ struct status ddl_describe_call(
     const struct result_column *found;
     bool rows;
     *count = 0;
-    TRY(session_begin_if_idle(context->task, context->session)); // Names are looked up in a transaction.
-    TRY(prepare_call(context, &prepared, &rows));
+    TRY(ddl_prepare_call(context, &prepared, &rows));
     if (rows) {
         TRY(prepared_describe(context->task, context->session, prepared, &found, count));
         struct result_column *copy = ARENA_ARRAY(context->arena, struct result_column, *count + 1);
@@ -863,7 +863,7 @@ struct status ddl_call(struct statement_context *context)
     struct execution execution = {.arena = context->arena};
     struct result_sink none = {0};
     bool done, rows;
-    TRY(prepare_call(context, &prepared, &rows));
+    TRY(ddl_prepare_call(context, &prepared, &rows));
     if (prepared->param_count > context->param_count)
         TRY(ddl_error(context, E_UNDEFINED_PARAMETER, "there is no parameter $%u",
             context->param_count + 1));

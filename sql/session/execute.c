@@ -8,6 +8,7 @@
 #include "core/invariant.h"
 #include "core/shard.h"
 #include "sql/bind/as_of.h"
+#include "sql/ddl/ddl.h"
 #include "sql/session/cursor.h"
 #include "sql/parse/deparse.h"
 #include "sql/parse/parse.h"
@@ -247,17 +248,31 @@ static struct status refuse_in_failed(const struct session *session, const struc
         "current transaction is aborted, commands ignored until end of transaction block");
 }
 
-// What a statement within a statement (EXPLAIN) takes for its parameters is what the outer one takes.
+// What a statement within a statement (EXPLAIN, CALL) takes for its parameters is what the outer one takes.
 static struct status inner_parameters(
     struct task *task, struct session *session, struct prepared *prepared, uint32_t declared_count)
 {
     struct prepared *inner;
     struct buffer text;
-    if (prepared->param_count == 0 || prepared->statement->tag != STATEMENT_EXPLAIN) return STATUS_OK;
-    buffer_init(&text, &session->statement_arena);
-    deparse_statement(&text, prepared->statement->as.explain->statement, 0);
-    struct status st = prepared_make(task, session, buffer_bytes(&text), NULL,
-        prepared->param_types, declared_count, &inner);
+    struct status st;
+    if (prepared->param_count == 0) return STATUS_OK;
+    if (prepared->statement->tag == STATEMENT_CALL) {
+        bool rows;
+        struct statement_context context = {.task = task,
+            .session = session,
+            .arena = &session->statement_arena,
+            .statement = prepared->statement,
+            .param_types = prepared->param_types,
+            .param_count = declared_count};
+        st = ddl_prepare_call(&context, &inner, &rows);
+    } else if (prepared->statement->tag == STATEMENT_EXPLAIN) {
+        buffer_init(&text, &session->statement_arena);
+        deparse_statement(&text, prepared->statement->as.explain->statement, 0);
+        st = prepared_make(task, session, buffer_bytes(&text), NULL, prepared->param_types,
+            declared_count, &inner);
+    } else {
+        return STATUS_OK;
+    }
     if (failed(st)) return st;
     for (uint32_t i = 0; i < inner->param_count && i < prepared->param_count; i++)
         prepared->param_types[i] = inner->param_types[i];
