@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/rest.h"
+#include "kv/cache_share.h"
 #include "kv/cluster.h"
 #include "kv/range.h"
 #include "kv/store_wt_file.h"
@@ -290,6 +291,7 @@ static struct status upkeep_task(struct task *task, void *arg)
         if (rests || checkpoint_is_due(upkeep, task_now_ns(task))) checkpoint_now(task, upkeep, rests);
         arena_release(task->arena, mark);
         looks = at_rest(kv, &appended) ? looks + 1 : 0;
+        if (looks == 0) cache_share(kv);
         if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, looks > 0 ? PERIOD_AT_REST_NS : PERIOD_NS));
     }
 out:

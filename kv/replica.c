@@ -7,6 +7,7 @@
 #include "core/invariant.h"
 #include "core/log.h"
 #include "core/rpc.h"
+#include "kv/cache_share.h"
 #include "kv/cluster.h"
 #include "kv/range.h"
 #include "kv/recovery.h"
@@ -103,17 +104,6 @@ struct creation {
     const struct raft_config *config;
 };
 
-// The node's cache is shared by its replicas.
-static void cache_share(struct kv_shard *kv, uint32_t count)
-{
-    uint64_t bytes =
-        kv->node->options.cache_bytes / kv->shard->node->shard_count / (count == 0 ? 1 : count);
-    for (uint32_t i = 0; i < kv->slice_count; i++) {
-        struct status st = store_cache_set(kv->slices[i]->store, bytes);
-        if (failed(st)) log_warning(0, "cache of a store: %s", st.message);
-    }
-}
-
 static struct status create_files(struct task *task, struct kv_shard *kv,
     const struct recovery_replica *line, const struct raft_config *config, struct slice **slice)
 {
@@ -175,7 +165,7 @@ static struct status create_here(struct task *task, void *arg)
     st = create_files(task, kv, &line, creation->config, &slice);
     if (!failed(st)) {
         kv_slice_add(kv, slice);
-        cache_share(kv, kv->slice_count);
+        cache_share(kv);
         st = slice_start(task, slice);
         if (failed(st)) slice_fail(slice, st, "starting a new replica");
     }
@@ -233,7 +223,7 @@ static struct status destroy_slice(struct task *task, struct kv_shard *kv, struc
     kv_slice_remove(kv, slice);
     kv_slice_modules_fini(slice);
     TRY(slice_stop(task, slice, false));
-    cache_share(kv, kv->slice_count);
+    cache_share(kv);
     TRY(replica_home_erase(task, home));
     log_info(0, "slice %llu: replica erased", (unsigned long long)line.slice);
 out:

@@ -589,11 +589,20 @@ static struct status cache_size(struct store_wt *wt, uint64_t cache_bytes)
     return status_from_wt(wt->connection->reconfigure(wt->connection, config), "store: cache size");
 }
 
+static uint64_t shrunk_bytes(const struct store_wt *wt)
+{
+    return wt->file_bytes > CACHE_BYTES_LEAST ? wt->file_bytes : CACHE_BYTES_LEAST;
+}
+
 static struct status wt_cache_set(struct store *store, uint64_t cache_bytes)
 {
     struct store_wt *wt = wt_of(store);
     if (cache_bytes < CACHE_BYTES_MIN) cache_bytes = CACHE_BYTES_MIN;
     if (cache_bytes == wt->cache_bytes) return STATUS_OK;
+    if (wt->shrinking && shrunk_bytes(wt) <= cache_bytes) {
+        wt->cache_bytes = cache_bytes; // For when it has shrunk.
+        return STATUS_OK;
+    }
     struct status st = cache_size(wt, cache_bytes);
     if (failed(st)) return st;
     wt->cache_bytes = cache_bytes;
@@ -607,7 +616,7 @@ static struct status wt_cache_set(struct store *store, uint64_t cache_bytes)
 static struct status wt_cache_shrink(struct store *store, bool shrink)
 {
     struct store_wt *wt = wt_of(store);
-    uint64_t least = wt->file_bytes > CACHE_BYTES_LEAST ? wt->file_bytes : CACHE_BYTES_LEAST;
+    uint64_t least = shrunk_bytes(wt);
     if (shrink == wt->shrinking || (shrink && (wt->in_memory || least >= wt->cache_bytes))) return STATUS_OK;
     struct status st = cache_size(wt, shrink ? least : wt->cache_bytes);
     if (failed(st)) return st;
