@@ -175,6 +175,14 @@ void prepared_remove_all(struct session *session)
         prepared_unlink(session, session->statements->prepared);
 }
 
+void prepared_remove_named(struct session *session)
+{
+    for (struct prepared *at = session->statements->prepared, *next; at != NULL; at = next) {
+        next = at->next;
+        if (at->name[0] != 0) prepared_unlink(session, at);
+    }
+}
+
 static void built_release(struct built_plan *built)
 {
     if (built == NULL || --built->references > 0) return;
@@ -242,7 +250,13 @@ struct status session_begin_if_idle(struct task *task, struct session *session)
 
 static struct status refuse_in_failed(const struct session *session, const struct prepared *prepared)
 {
-    if (session->txn_state != TXN_FAILED || prepared->statement == NULL) return STATUS_OK;
+    if (prepared->statement == NULL) return STATUS_OK;
+    return prepared_refuse_failed(session, prepared);
+}
+
+struct status prepared_refuse_failed(const struct session *session, const struct prepared *prepared)
+{
+    if (session->txn_state != TXN_FAILED) return STATUS_OK;
     if (prepared->handler != NULL && (prepared->handler->flags & HANDLER_IN_FAILED)) return STATUS_OK;
     return status_make(E_FAILED_TRANSACTION,
         "current transaction is aborted, commands ignored until end of transaction block");

@@ -75,6 +75,7 @@ struct portal {
 struct session_statements {
     struct prepared *prepared;
     struct portal *portals;
+    bool unnamed; // There may be one of either without a name.
     struct cursor *cursors; // sql/session/cursor.h
     uint64_t cursor_serial;
     uint32_t prepared_count, portal_count;
@@ -87,6 +88,9 @@ struct prepared *prepared_find(struct session *session, const char *name);
 void prepared_add(struct session *session, const char *name, struct bytes sent, bool from_sql, struct prepared *prepared);
 bool prepared_remove(struct session *session, const char *name);
 void prepared_remove_all(struct session *session);
+void prepared_remove_named(struct session *session);
+// In a transaction that has failed: 25P02, unless it is what ends it. An empty one ends nothing.
+CHECKED struct status prepared_refuse_failed(const struct session *session, const struct prepared *prepared);
 // What runs it, not started at first.
 struct execution *portal_execution(struct portal *portal);
 struct portal *portal_find(struct session *session, const char *name);

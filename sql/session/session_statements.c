@@ -144,9 +144,9 @@ static struct status commit_execute(struct statement_context *context)
     struct status st = STATUS_OK;
     struct session *session = context->session;
     if (session->txn_state == TXN_IDLE || session->txn_state == TXN_IMPLICIT) {
-        warn(session, E_NO_ACTIVE_TRANSACTION, "there is no transaction in progress");
         if (context->statement->as.transaction->chain)
             return status_make(E_NO_ACTIVE_TRANSACTION, "COMMIT AND CHAIN can only be used in transaction blocks");
+        warn(session, E_NO_ACTIVE_TRANSACTION, "there is no transaction in progress");
         if (session->txn_state == TXN_IMPLICIT) st = session_txn_commit(context->task, session);
         return st;
     }
@@ -638,7 +638,7 @@ static struct status deallocate_execute(struct statement_context *context)
 {
     const char *name = context->statement->as.deallocate->name;
     if (name == NULL) {
-        prepared_remove_all(context->session);
+        prepared_remove_named(context->session);
         snprintf(context->tag, sizeof context->tag, "DEALLOCATE ALL");
         return STATUS_OK;
     }
@@ -664,7 +664,7 @@ static struct status discard_execute(struct statement_context *context)
     if (what == DISCARD_ALL) {
         session_statements_txn_end(context->task, session);
         cursors_close(context->task, session);
-        prepared_remove_all(session);
+        prepared_remove_named(session);
         TRY(session_set_variable(context->task, session, context->arena, "session_authorization",
             NULL, VARS_SESSION));
         vars_reset_all(session);

@@ -357,6 +357,16 @@ static void ready(struct pgwire *wire)
     if (!wire->terminate) wire_ready(&wire->out, wire->session->txn_state);
 }
 
+// A simple query takes the place of what has no name.
+static void close_unnamed(struct task *task, struct session *session)
+{
+    if (!session->statements->unnamed) return;
+    struct portal *portal = portal_find(session, "");
+    if (portal != NULL) portal_close(task, session, portal);
+    (void)prepared_remove(session, "");
+    session->statements->unnamed = false;
+}
+
 static void handle_query(struct task *task, struct pgwire *wire, struct bytes body)
 {
     struct session *session = wire->session;
@@ -365,6 +375,7 @@ static void handle_query(struct task *task, struct pgwire *wire, struct bytes bo
     arena_reset(&session->statement_arena);
     struct status st = wire_reader_finish(&reader);
     if (!failed(st)) st = pgwire_text_in(wire, &wire->in_arena, sent, &text);
+    close_unnamed(task, session);
     session->statement_text = text;
     if (!failed(st)) st = run_text(task, wire, text == sent ? bytes_of(text, body.size - 1) : bytes_of_string(text));
     session->statement_text = NULL;
@@ -390,9 +401,10 @@ static struct status handle_parse(struct task *task, struct pgwire *wire, struct
     TRY(wire_reader_finish(&reader));
     TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
     TRY(pgwire_text_in(wire, &wire->in_arena, text, &text));
-    if (name[0] != '\0' && prepared_find(session, name) != NULL)
-        TRY(status_format(&session->statement_arena, SQLSTATE('4', '2', 'P', '0', '5'),
-            "prepared statement \"%s\" already exists", name));
+    if (name[0] == '\0') { // Be the new one in order or not.
+        (void)prepared_remove(session, name);
+        session->statements->unnamed = true;
+    }
     if (session->statements->prepared_count >= 10000)
         TRY(status_make(SQLSTATE('5', '4', '0', '0', '0'), "too many prepared statements"));
     bool began = session->txn_state == TXN_IDLE;
@@ -400,7 +412,11 @@ static struct status handle_parse(struct task *task, struct pgwire *wire, struct
     st = prepared_make(task, session, bytes_of_string(text), NULL, types, count, &prepared);
     if (began && session->txn_state == TXN_IMPLICIT) session_txn_forget(task, session);
     TRY(st);
-    prepared_remove(session, name);
+    if (prepared_find(session, name) != NULL) { // What is wrong with the text is told before.
+        prepared_release(prepared);
+        TRY(status_format(&session->statement_arena, SQLSTATE('4', '2', 'P', '0', '5'),
+            "prepared statement \"%s\" already exists", name));
+    }
     prepared_add(session, name, bytes_of_string(text), false, prepared);
     wire_end(&wire->out, wire_begin(&wire->out, '1'));
 out:
@@ -481,6 +497,7 @@ static struct status handle_bind(struct task *task, struct pgwire *wire, struct 
     if (session->statements->portal_count >= 1000)
         TRY(status_make(SQLSTATE('5', '4', '0', '0', '0'), "too many portals"));
     portal = portal_make(session, portal_name, prepared);
+    session->statements->unnamed |= portal_name[0] == '\0';
     // What its parameters are read as must be what it runs with.
     TRY(prepared_renew(task, session, prepared));
     uint32_t wanted = prepared->param_count;
@@ -491,6 +508,7 @@ static struct status handle_bind(struct task *task, struct pgwire *wire, struct 
         TRY(status_format(&session->statement_arena, E_PROTOCOL_VIOLATION,
             "bind message supplies %u parameters, but prepared statement \"%s\" requires %u", count,
             name, wanted));
+    TRY(prepared_refuse_failed(session, prepared));
     TRY(read_params(&reader, session, portal, formats, count));
     const struct result_column *columns;
     uint32_t column_count;
@@ -568,6 +586,29 @@ static bool sync_follows(struct pgwire *wire)
     return input.size >= 5 && input.data[0] == 'S';
 }
 
+// Of a portal that has run to its end: no more rows, or, of one that returns none, that it does not run twice.
+static struct status run_done(struct pgwire *wire, const struct portal *portal)
+{
+    struct session *session = wire->session;
+    struct status st = STATUS_OK;
+    char tag[64];
+    TRY(prepared_refuse_failed(session, portal->prepared));
+    if (portal->prepared->statement == NULL) {
+        wire_end(&wire->out, wire_begin(&wire->out, 'I'));
+        return st;
+    }
+    if (portal->prepared->columns == NULL)
+        return status_format(&session->statement_arena, E_NOT_IN_PREREQUISITE_STATE,
+            "portal \"%s\" cannot be run", portal->name);
+    snprintf(tag, sizeof tag, "%s", portal->execution->tag);
+    char *last = strrchr(tag, ' ');
+    if (last != NULL && ascii_digit(last[1])) snprintf(last, 3, " 0");
+    wire_command_complete(&wire->out, tag);
+
+out:
+    return st;
+}
+
 static struct status handle_execute(struct task *task, struct pgwire *wire, struct bytes body)
 {
     struct status st = STATUS_OK;
@@ -589,15 +630,14 @@ static struct status handle_execute(struct task *task, struct pgwire *wire, stru
         .commit = sync_follows(wire),
         .rows_max = rows_max};
     if (portal->done) {
-        // A portal that has run to its end has nothing more to give.
-        wire_command_complete(&wire->out, portal->execution->tag);
+        st = run_done(wire, portal);
     } else {
         st = run_statement(task, wire, &run);
         portal->done = run.done;
     }
     session->statement_text = NULL;
     if (failed(st)) st = status_copy(&session->statement_arena, st);
-    if (!failed(st) && session->txn_state != TXN_IDLE)
+    if (!failed(st) && (session->txn_state != TXN_IDLE || portal->prepared->statement == NULL))
         portal_attach(session, portal);
     else
         portal_free(task, portal);

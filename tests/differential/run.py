@@ -32,6 +32,7 @@ from cluster import Cluster, wait_until  # noqa: E402
 from deep import Deep  # noqa: E402
 from generate import Generator, smaller  # noqa: E402
 from objects import Objects  # noqa: E402
+from pipeline import SETUP, Pipeline  # noqa: E402
 from queries import Wide  # noqa: E402
 from routines import Catalog, Routines  # noqa: E402
 from scripts import Scripts  # noqa: E402
@@ -584,9 +585,40 @@ class Protocol:
             side.drop()
 
 
+class Pipelines(Protocol):
+    """Sessions message by message: the first difference ends one."""
+
+    def run(self):
+        for side in self.sides:
+            for sql in SETUP:
+                side.answer(sql)
+        pipeline = Pipeline(self.seed, *[self.connect(side) for side in self.sides])
+        past = []
+        for _ in range(self.statements // 4):
+            told, theirs, ours = pipeline.step()
+            self.compared += 1
+            self.failed += any(name == "error" for name, _ in theirs)
+            past += told
+            same = pipeline.same(theirs, ours)
+            if same:
+                continue
+            if same is None:
+                break
+            if any(answer == ("error", "0A000") for answer in ours):
+                self.refused["in a pipeline"] = self.refused.get("in a pipeline", 0) + 1
+                break
+            self.found.append((told[0], "messages"))
+            report(self.seed, "messages", past[-40:], theirs, ours)
+            break
+        for connection in pipeline.sides:
+            connection.socket.close()
+        for side in self.sides:
+            side.drop()
+
+
 # Of these errors the text is compared too: they are what people read.
 TOLD = {"2BP01", "42P01", "42P07", "42701", "42704", "42710", "42P06", "3F000", "23502", "23503", "23505", "23514", "25P02", "25P01", "3B001", "34000", "26000", "42P05"}
-PARTS = (Comparison, Comparison, Calls, Sessions, Protocol)
+PARTS = (Comparison, Comparison, Calls, Sessions, Protocol, Pipelines)
 
 
 def report(seed, kind, statements, theirs, ours):
