@@ -50,6 +50,32 @@ class Protocol(ClusterTest):
             self.assertEqual(tags(b"INSERT INTO t SELECT 100 + sum(a) FROM t"), ["40001"])
             wire.socket.close()
 
+    def test_portals_run_once(self):
+        """One that has given its rows has none left; one that gives none does not run again. What has no name goes with the
+        next simple query, and what is wrong with a text is told before that its name is taken."""
+        server = self.cluster("protocol", shards=1)
+        with server.connect() as session:
+            session.run("CREATE TABLE once (a int)")
+        wire = self.wire(server)
+
+        def answers(*messages):
+            wire.socket.sendall(b"".join(messages) + message(b"S"))
+            return [body[:-1].decode() if kind == b"C" else fields(body)["C"] for kind, body in wire.until(b"Z") if kind in b"CE"]
+        again = message(b"E", b"\0" * 5)
+        self.assertEqual(answers(step(b"VALUES (1), (2)"), again), ["SELECT 2", "SELECT 0"])
+        self.assertEqual(answers(step(b"INSERT INTO once VALUES (1) RETURNING a"), again), ["INSERT 0 1", "INSERT 0 0"])
+        self.assertEqual(answers(step(b"INSERT INTO once VALUES (2)"), again), ["INSERT 0 1", "55000"])
+        bind = message(b"B", b"\0" * 8)
+        self.assertEqual(answers(message(b"P", b"\0SELECT 1\0\0\0")), [])
+        self.assertEqual(answers(bind, again), ["SELECT 1"])
+        wire.socket.sendall(message(b"Q", b"SELECT 2\0"))
+        wire.until(b"Z")
+        self.assertEqual(answers(bind), ["26000"])
+        self.assertEqual(answers(message(b"P", b"taken\0SELECT 1\0\0\0")), [])
+        self.assertEqual(answers(message(b"P", b"taken\0SELEC 1\0\0\0")), ["42601"])
+        self.assertEqual(answers(message(b"P", b"taken\0SELECT 1\0\0\0")), ["42P05"])
+        wire.socket.close()
+
     def test_start_up(self):
         """What the client says of a setting by its name goes before what `options` says of it, wherever either stands."""
         server = self.cluster("protocol", shards=1)
