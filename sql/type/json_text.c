@@ -30,6 +30,7 @@ static bool may_go_on(struct parser *in)
     if (in->at - in->polled >= POLL_BYTES && !failed(in->interrupted)) {
         in->polled = in->at;
         in->interrupted = task_poll(in->task);
+        if (!failed(in->interrupted)) in->interrupted = arena_check(in->arena);
     }
     return !failed(in->interrupted);
 }

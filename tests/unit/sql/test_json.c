@@ -3,6 +3,8 @@
 // Expected values are PostgreSQL 15's.
 #include "tests/unit/sql/call.h"
 
+#include "sql/type/json.h"
+
 Test(json, json)
 {
     static const struct call_row rows[] = {
@@ -123,3 +125,25 @@ Test(json, json)
     call_check(rows, sizeof rows / sizeof rows[0]);
 }
 
+// Memory is asked for while a text is read: an array takes many times what its text does.
+Test(json, a_text_that_takes_too_much_memory_ends_in_the_middle)
+{
+    struct memory_account account;
+    struct arena arena, texts;
+    struct buffer text, out;
+    const uint64_t limit = 4 << 20;
+    arena_init(&texts, NULL);
+    buffer_init(&text, &texts);
+    buffer_append_string(&text, "[0");
+    for (uint32_t i = 0; i < 4000000; i++) buffer_append_string(&text, ",1");
+    buffer_append_string(&text, "]");
+    memory_account_init(&account, NULL, "test", limit);
+    arena_init(&arena, &account);
+    buffer_init(&out, &arena);
+    struct status st = json_parse(NULL, &arena, buffer_bytes(&text), &out);
+    cr_expect(status_is(st, E_OUT_OF_MEMORY), "%s", failed(st) ? st.message : "parsed");
+    cr_expect_lt(account.peak_bytes, 4 * limit);
+    arena_fini(&arena);
+    arena_fini(&texts);
+    memory_account_fini(&account);
+}
