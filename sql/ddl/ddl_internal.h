@@ -122,9 +122,7 @@ CHECKED struct status ddl_create_composite(struct statement_context *context);
 CHECKED struct status ddl_alter_composite(struct statement_context *context);
 CHECKED struct status ddl_rename_attribute(
     struct statement_context *context, const struct rename *rename);
-// sql/ddl/ddl_function.c
-CHECKED struct status ddl_create_function(struct statement_context *context);
-// ddl_collation.c. The definition that COLLATE names; NULL: the default one, or none written. 42704, 42804.
+// sql/ddl/ddl_collation.c. The definition that COLLATE names; NULL: the default one, or none written. 42704, 42804.
 CHECKED struct status ddl_collation(struct statement_context *context,
     const struct object_name *name, struct type type, const char **definition);
 CHECKED struct status ddl_create_collation(struct statement_context *context);
@@ -141,10 +139,16 @@ CHECKED struct status ddl_keep_collation(
 // RENAME, OWNER TO, SET SCHEMA: what is NULL stays.
 CHECKED struct status ddl_alter_collation(struct statement_context *context,
     const struct object_name *name, const char *new_name, const char *owner, const char *new_schema);
+// sql/ddl/ddl_function.c
+#define FUNCTION_PARAMETERS_MAX 100u
+CHECKED struct status ddl_create_function(struct statement_context *context);
+// Functions and procedures of the session's database.
+CHECKED struct status ddl_functions_here(struct statement_context *context,
+    const struct table_desc ***functions, uint32_t *count);
+// Whether the name's schema, or else the search path, has this function.
+CHECKED struct status ddl_function_in_path(struct statement_context *context, const struct object_name *name,
+    const struct table_desc *function, bool *visible);
 CHECKED struct status ddl_alter_function(struct statement_context *context);
-CHECKED struct status ddl_call(struct statement_context *context); // CALL
-CHECKED struct status ddl_describe_call(
-    struct statement_context *context, const struct result_column **columns, uint32_t *count);
 CHECKED struct status ddl_drop_functions(struct statement_context *context);
 // With what depends on it, or not when something does.
 CHECKED struct status ddl_drop_function(
@@ -154,10 +158,10 @@ CHECKED struct status ddl_remove_function(
 CHECKED struct status ddl_rename_function(
     struct statement_context *context, const struct rename *rename);
 // Of one that the user owns.
+CHECKED struct status ddl_function_id(struct statement_context *context,
+    const struct object_name *name, enum object_kind kind, uint32_t *id);
 // The same of any owner's.
 CHECKED struct status ddl_any_function_id(struct statement_context *context,
-    const struct object_name *name, enum object_kind kind, uint32_t *id);
-CHECKED struct status ddl_function_id(struct statement_context *context,
     const struct object_name *name, enum object_kind kind, uint32_t *id);
 // Whether there is a function of that name, whatever its arguments.
 CHECKED struct status ddl_function_exists(
@@ -166,6 +170,10 @@ CHECKED struct status ddl_own_function(struct statement_context *context,
     const struct object_name *name, enum object_kind kind, const char *owner);
 CHECKED struct status ddl_move_function(
     struct statement_context *context, const struct alter_object_schema *alter);
+// sql/ddl/ddl_call.c
+CHECKED struct status ddl_call(struct statement_context *context);
+CHECKED struct status ddl_describe_call(
+    struct statement_context *context, const struct result_column **columns, uint32_t *count);
 // Views, defaults and the like whose text names it: 2BP01, or dropped with CASCADE. `label`: "function f(integer)".
 CHECKED struct status ddl_release_named(struct statement_context *context, uint32_t database_id,
     const char *text, uint32_t collation, const char *label, enum drop_behavior behavior);
