@@ -32,6 +32,12 @@ static struct status out_of_range(void)
     return status_make(E_ARRAY_SUBSCRIPT, "array subscript out of range");
 }
 
+static struct status too_large(struct function_call *call)
+{
+    return status_format(call->arena, E_PROGRAM_LIMIT_EXCEEDED,
+        "array size exceeds the maximum allowed (%d)", ARRAY_COUNT_MAX);
+}
+
 // Items [lower, upper] of a row of items become those of `with`, the row growing to both sides with NULLs.
 static struct status replace_span(struct function_call *call, const struct array *array,
     int64_t lower, int64_t upper, struct array_cursor *with, struct datum one,
@@ -45,8 +51,7 @@ static struct status replace_span(struct function_call *call, const struct array
     int64_t from = lower < first ? lower : first, to = upper + 1 > end ? upper + 1 : end;
     struct array_cursor old = array_first(array);
     if (to - from > ARRAY_COUNT_MAX || to > INT32_MAX)
-        return status_format(call->arena, E_PROGRAM_LIMIT_EXCEEDED,
-            "array size exceeds the maximum allowed (%d)", ARRAY_COUNT_MAX);
+        return too_large(call);
     array_builder_init(&builder, call->arena, array->element);
     builder.call = call;
     for (int64_t i = from; i < to; i++) {
@@ -136,7 +141,8 @@ BODY(assign_slice)
     }
     if (open_low) lower[0] = array.lower[0];
     if (open_high) upper[0] = array.lower[0] + array.length[0] - 1;
-    if ((int64_t)lower[0] > (int64_t)upper[0] + 1)
+    if (array.count == 0 && (int64_t)lower[0] > (int64_t)upper[0] + 1) return too_large(call);
+    if (array.count > 0 && lower[0] > upper[0])
         return status_make(
             E_ARRAY_SUBSCRIPT, "upper bound cannot be less than lower bound");
     TRY(array_open(args[3], &source));
