@@ -507,7 +507,12 @@ static struct status create_run(struct task *task, const struct leader_change *c
     struct range range = {
         .span = key_tenant_span(arena, change->call.tenant), .slice = change->to, .generation = 1};
     TRY(range_list(task, range.span, arena, &found, &count));
-    if (count > 0) return STATUS_OK; // Created before: the caller repeats after a crash.
+    if (count > 0) { // Created before: the caller repeats after a crash, perhaps before its slice was told.
+        st = move_allows_change(task, found->span.start);
+        if (status_is(st, E_NOT_IN_PREREQUISITE_STATE)) return STATUS_OK; // Its move tells.
+        if (!failed(st) && found->generation == range.generation) st = tell(task, found);
+        goto out;
+    }
     if (range.slice == 0) TRY(slice_choose(task, arena, &range.slice));
     if (!slice_known(task, arena, range.slice)) {
         return status_make(E_INVALID_PARAMETER_VALUE, "no such slice");

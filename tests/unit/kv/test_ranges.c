@@ -6,6 +6,7 @@
 
 #include "kv/kv_node.h"
 #include "kv/range.h"
+#include "kv/range_record.h"
 
 static struct status range_count(struct task *task, uint64_t tenant, uint32_t *count)
 {
@@ -168,6 +169,34 @@ KV_TEST(ranges, of_a_tenant_come_and_go)
     TRY(kv_tenant_erase(task, 9));
     // The neighbour has all of its own.
     TRY(put_now(task, "b", "1"));
+out:
+    return st;
+}
+
+// As when whoever made the range was gone before it could tell its slice.
+static struct status forget_told(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    const struct bytes *start = arg;
+    struct kv_shard *kv = kv_shard_of(task->shard);
+    for (uint32_t i = 0; i < kv->slice_count; i++) {
+        const struct range_entry *entry = range_set_find(kv->slices[i]->ranges, *start);
+        if (entry != NULL && bytes_equal(entry->range.span.start, *start))
+            TRY(range_record_remove(task, kv->slices[i], *start));
+    }
+out:
+    return st;
+}
+
+KV_TEST(ranges, a_tenant_that_is_created_again_is_told_again)
+{
+    struct status st = STATUS_OK;
+    struct bytes value, start = key_tenant_span(task->arena, 9).start;
+    task->deadline_ns = task_now_ns(task) + 10000 * MS; // What no slice serves is asked for until then.
+    TRY(kv_tenant_create(task, 9, 0));
+    TRY(shard_call_all(task, forget_told, &start));
+    TRY(kv_tenant_create(task, 9, 0));
+    TRY(kv_read_now(task, 9, key_in(task, 9, "row"), task->arena, &value));
 out:
     return st;
 }
