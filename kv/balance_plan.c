@@ -76,7 +76,7 @@ uint32_t balance_range(const struct balance_range *ranges, uint32_t count, uint6
         // Keys that were asked for, in the slice's requests.
         const uint64_t load = (uint64_t)((double)ranges[i].rate / (double)sum * (double)slice_load);
         if (ranges[i].resting || ranges[i].rate <= threshold / BALANCE_RANGE_PART) continue;
-        if (load < gap / 20 || load > gap * BALANCE_PART_MOST) continue;
+        if (load == 0 || load > gap * BALANCE_PART_MOST) continue;
         const uint64_t off = load > gap / 2 ? load - gap / 2 : gap / 2 - load;
         if (best != count && off >= best_off) continue;
         best = i;

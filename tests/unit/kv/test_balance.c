@@ -111,6 +111,14 @@ Test(balance, the_range_that_closes_the_gap_best)
     cr_assert_eq(balance_range(&idle, 1, 5000, 5000, THRESHOLD), 1);
 }
 
+// Many ranges with little each are moved, too, one after the other.
+Test(balance, many_small_ranges_are_moved)
+{
+    struct balance_range ranges[200];
+    for (uint32_t i = 0; i < 200; i++) ranges[i] = (struct balance_range){.rate = 100};
+    cr_assert_lt(balance_range(ranges, 200, 20000, 20000, THRESHOLD), 200);
+}
+
 // Whatever the loads are, and wherever the ranges: after some moves none follows, and none was in vain.
 Test(balance, random_loads_come_to_rest)
 {
