@@ -13,12 +13,6 @@ static struct status record_find(
     return slice_record_get(slice, call->owner.txn, arena, record, found);
 }
 
-static struct status given_up(void)
-{
-    return status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
-        "could not serialize access: transaction was given up by another");
-}
-
 // Of a client that stood still, or on a way that did: the transaction may have been given up, and that forgotten
 // (kv/push.h).
 static bool comes_late(const struct slice *slice, const struct entry_op *op)
@@ -39,7 +33,7 @@ static struct status record_propose(
     TRY(slice_admit(task, slice, op->kind == ENTRY_RECORD_END ? 0 : payload.size));
     if (comes_late(slice, op)) {
         covered("commit.record_late");
-        TRY(given_up());
+        TRY(leader_given_up());
     }
     TRY(slice_propose(task, slice, payload));
 out:
@@ -70,7 +64,7 @@ struct status leader_record_put(struct task *task, void *arg)
     TRY(record_find(slice, &put->call, task->arena, &record, &found));
     bool aborted = found && !record.commit && !record.staged;
     if (aborted && (put->commit || put->staged)) {
-        st = given_up();
+        st = leader_given_up();
         goto out;
     }
     if (put->commit) TRY(leader_clock_pass(task, put->call.read_ts));

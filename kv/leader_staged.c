@@ -15,12 +15,6 @@
 
 #define DRAINS_AT_ONCE 4u
 
-static struct status given_up(void)
-{
-    return status_make_retry(E_SERIALIZATION_FAILURE, RETRY_TRANSACTION,
-        "could not serialize access: transaction was given up by another");
-}
-
 // Who goes on would read what was there before it wrote. Of what is committed its client has had its answer.
 struct status leader_staged_check(const struct slice *slice, const struct leader_call *call)
 {
@@ -29,7 +23,7 @@ struct status leader_staged_check(const struct slice *slice, const struct leader
     if (LIKELY(staged != NULL && staged->state != STAGED_ABORTED &&
             staged->sequence >= call->staged))
         return STATUS_OK;
-    return given_up();
+    return leader_given_up();
 }
 
 // --- writers ---------------------------------------------------------------------------------------------
@@ -111,8 +105,8 @@ static struct status stage_check(struct slice *slice, const struct entry_op *op,
     const struct staged *staged = staged_find(slice, op->txn);
     const uint64_t last = staged == NULL ? 0 : staged->sequence;
     *done = false;
-    if (staged != NULL && staged->state != STAGED_OPEN) return given_up();
-    if (op->sequence > last + 1) return given_up(); // What came before was dropped.
+    if (staged != NULL && staged->state != STAGED_OPEN) return leader_given_up();
+    if (op->sequence > last + 1) return leader_given_up(); // What came before was dropped.
     *done = op->sequence <= last;
     return STATUS_OK;
 }
@@ -173,7 +167,7 @@ struct status leader_stage(struct task *task, void *arg)
         TRY(slice_check(slice));
         const struct staged *staged = staged_find(slice, op.txn);
         if (staged == NULL || staged->state != STAGED_OPEN || staged->sequence < op.sequence) {
-            st = given_up();
+            st = leader_given_up();
             goto out;
         }
     }
@@ -187,8 +181,8 @@ out:
 static struct status seal_check(struct slice *slice, const struct entry_op *op)
 {
     const struct staged *staged = staged_find(slice, op->txn);
-    if (staged == NULL || staged->sequence != op->sequence) return given_up();
-    if (staged->state != STAGED_OPEN && staged->state != STAGED_SEALED) return given_up();
+    if (staged == NULL || staged->sequence != op->sequence) return leader_given_up();
+    if (staged->state != STAGED_OPEN && staged->state != STAGED_SEALED) return leader_given_up();
     if (op->value.size > STAGED_HIDDEN_MAX * sizeof(struct staged_hidden))
         return status_make(E_PROGRAM_LIMIT_EXCEEDED, "too many savepoints were rolled back to");
     return STATUS_OK;
@@ -225,7 +219,7 @@ struct status leader_seal(struct task *task, void *arg)
         commit->epoch = 0; // Of an earlier request: nobody knows what came since.
     }
     if (staged == NULL || staged->state != STAGED_SEALED) {
-        st = given_up();
+        st = leader_given_up();
         goto out;
     }
     commit->commit_ts = staged->ts;

@@ -387,27 +387,17 @@ out:
     return st;
 }
 
-static struct status source_end(
-    struct task *task, struct slice *slice, const struct leader_move *move)
+static void source_leave(struct slice *slice, const struct leader_move *move,
+    const struct move_side *side, struct arena *arena, struct entry_builder *builder)
 {
-    struct entry_builder builder;
-    struct status st;
-    TRY(slice_admit(task, slice, 0));
-    const struct move_side *side = side_find(slice, MOVE_SOURCE, move);
-    if (side == NULL) goto out; // Done before.
-    const struct range range = side->range;
-    entry_begin(&builder, task->arena);
-    if (side->done && move->back && !range_set_covers(slice->ranges, range.span)) {
+    const struct range *range = &side->range;
+    if (side->done && move->back && !range_set_covers(slice->ranges, range->span)) {
         covered("move.taken_back");
-        range_record_put_op(&builder, task->arena, &range);
+        range_record_put_op(builder, arena, range);
     }
     if (side->done && !move->back)
-        entry_op_append(&builder,
-            &(struct entry_op){.kind = ENTRY_CLEAR, .tenant = move->call.tenant, .span = range.span});
-    record_erase(&builder, task->arena, MOVE_SOURCE, range.span.start);
-    st = slice_propose(task, slice, entry_end(&builder));
-out:
-    return st;
+        entry_op_append(builder,
+            &(struct entry_op){.kind = ENTRY_CLEAR, .tenant = move->call.tenant, .span = range->span});
 }
 
 // --- the target ----------------------------------------------------------------------------------
@@ -541,23 +531,32 @@ out:
     return st;
 }
 
-static struct status target_end(
-    struct task *task, struct slice *slice, const struct leader_move *move)
+static void target_leave(const struct leader_move *move, const struct move_side *side,
+    struct arena *arena, struct entry_builder *builder)
+{
+    if (!move->back) return;
+    if (side->done) range_record_erase_op(builder, arena, side->range.span.start);
+    entry_op_append(builder,
+        &(struct entry_op){.kind = ENTRY_CLEAR, .tenant = move->call.tenant, .span = side->range.span});
+}
+
+// --- the end, at either side ---------------------------------------------------------------------
+
+static struct status side_end(
+    struct task *task, struct slice *slice, enum move_end end, const struct leader_move *move)
 {
     struct entry_builder builder;
     struct status st;
     TRY(slice_admit(task, slice, 0));
-    const struct move_side *side = side_find(slice, MOVE_TARGET, move);
+    const struct move_side *side = side_find(slice, end, move);
     if (side == NULL) goto out; // Done before.
     entry_begin(&builder, task->arena);
-    if (move->back) {
-        if (side->done)
-            range_record_erase_op(&builder, task->arena, side->range.span.start);
-        entry_op_append(&builder, &(struct entry_op){.kind = ENTRY_CLEAR,
-                                      .tenant = move->call.tenant,
-                                      .span = side->range.span});
+    if (end == MOVE_SOURCE) {
+        source_leave(slice, move, side, task->arena, &builder);
+    } else {
+        target_leave(move, side, task->arena, &builder);
     }
-    record_erase(&builder, task->arena, MOVE_TARGET, side->range.span.start);
+    record_erase(&builder, task->arena, end, side->range.span.start);
     st = slice_propose(task, slice, entry_end(&builder));
 out:
     return st;
@@ -576,12 +575,12 @@ struct status leader_move(struct task *task, void *arg)
     case LEADER_MOVE_SOURCE_BEGIN: return source_begin(task, slice, move);
     case LEADER_MOVE_PULL: return source_pull(task, slice, move);
     case LEADER_MOVE_FENCE: return source_fence(task, slice, move);
-    case LEADER_MOVE_SOURCE_END: return source_end(task, slice, move);
+    case LEADER_MOVE_SOURCE_END: return side_end(task, slice, MOVE_SOURCE, move);
     case LEADER_MOVE_TARGET_BEGIN: return target_begin(task, slice, move);
     case LEADER_MOVE_PUSH: return target_push(task, slice, move);
     case LEADER_MOVE_CONFIRM: return target_confirm(slice, move);
     case LEADER_MOVE_ADD: return target_add(task, slice, move);
-    case LEADER_MOVE_TARGET_END: return target_end(task, slice, move);
+    case LEADER_MOVE_TARGET_END: return side_end(task, slice, MOVE_TARGET, move);
     case LEADER_MOVE_KIND_END: break;
     }
     return status_make(E_INTERNAL, "unknown part of a move");

@@ -293,13 +293,20 @@ out:
     return st;
 }
 
+static struct status slice_here(struct task *task, uint64_t id, struct slice **slice)
+{
+    struct status st;
+    struct kv_shard *kv = kv_here(task, &st);
+    if (kv == NULL) return st;
+    *slice = kv_slice_find(kv, id);
+    return *slice == NULL ? slice_not_leader() : STATUS_OK;
+}
+
 static struct status change_here(struct task *task, void *arg)
 {
     const struct member_change *change = arg;
-    struct status st;
-    struct kv_shard *kv = kv_here(task, &st);
-    struct slice *slice = kv == NULL ? NULL : kv_slice_find(kv, change->slice);
-    if (kv != NULL && slice == NULL) st = slice_not_leader();
+    struct slice *slice;
+    struct status st = slice_here(task, change->slice, &slice);
     if (failed(st)) return st;
     slice_hold(slice);
     st = change_members(task, slice, change);
@@ -310,10 +317,8 @@ static struct status change_here(struct task *task, void *arg)
 static struct status transfer_here(struct task *task, void *arg)
 {
     const struct member_change *change = arg;
-    struct status st;
-    struct kv_shard *kv = kv_here(task, &st);
-    struct slice *slice = kv == NULL ? NULL : kv_slice_find(kv, change->slice);
-    if (kv != NULL && slice == NULL) st = slice_not_leader();
+    struct slice *slice;
+    struct status st = slice_here(task, change->slice, &slice);
     if (failed(st)) return st;
     return slice_transfer(task, slice, change->member);
 }
