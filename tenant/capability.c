@@ -133,7 +133,30 @@ out:
     return st;
 }
 
-const struct zone_bounds_source capability_bounds = {.read = bounds_read, .list = bounds_list};
+static struct status bounds_next(struct task *task, uint64_t after, uint64_t *tenant)
+{
+    struct status st;
+    struct arena arena;
+    arena_init(&arena, NULL);
+    for (*tenant = 0; *tenant == 0;) {
+        struct internal_result result;
+        struct tenant *record;
+        struct datum params[] = {datum_int((int64_t)after)};
+        arena_reset(&arena);
+        TRY(internal_query(task, TENANT_SYSTEM, NULL, &arena, &result,
+            "SELECT id FROM system.public.tenants WHERE id > $1 ORDER BY id LIMIT 1", 1, params, (type_oid[]){TYPE_INT8}));
+        if (result.row_count == 0) break;
+        after = (uint64_t)internal_value(&result, 0, 0).integer;
+        TRY(tenant_read(task, NULL, &arena, after, &record));
+        if (record != NULL && has_zones(record)) *tenant = after;
+    }
+out:
+    if (failed(st)) st = status_copy(task->arena, st);
+    arena_fini(&arena);
+    return st;
+}
+
+const struct zone_bounds_source capability_bounds = {.read = bounds_read, .list = bounds_list, .next = bounds_next};
 
 // Storage is told before the statement ends; of data that is not there yet when it is.
 static struct status bounds_set(struct statement_context *context, const struct tenant *tenant, const struct zone_bounds *bounds)

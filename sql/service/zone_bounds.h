@@ -47,6 +47,8 @@ struct zone_bounds_source {
     struct status (*read)(struct task *task, uint64_t tenant, struct zone_bounds *bounds);
     // Those with bounds whose data can be read.
     struct status (*list)(struct task *task, struct arena *arena, uint64_t **tenants, uint32_t *count);
+    // The next one above `after`, with bounds or without, whose data can be read; 0: there is none.
+    struct status (*next)(struct task *task, uint64_t after, uint64_t *tenant);
 };
 extern const struct zone_bounds_source *zone_bounds_source;
 // None for the system's, and while the setting is off.

@@ -8,12 +8,13 @@
 // which looks things up by virtual cluster, is told it when that one takes over.
 //
 // Storage knows no tables: it is told which keys have which zone (kv/zone_span.h). That is done by whoever changes a
-// zone, and a moment after each commit that changed the catalog by a task in the background (zone_objects_note).
+// zone, and a moment after each commit that changed the catalog by a task in the background (zone_objects_note). A node that
+// crashes may have noted what it has not told: each start of a node begins with a look at all virtual clusters.
 //
 // Shard    Any. Suspends, except zone_objects_note.
 // Memory   In the arena given.
 // Errors   42P01 and its kin, 42501 without the ZONECONFIG privilege, 42809 for what has no rows.
-// Checked  tests/integration/test_zones.py
+// Checked  tests/integration/test_zones.py, tests/sim/case_tenant.c
 #pragma once
 #include "kv/zone.h"
 #include "sql/ddl/ddl_internal.h"
@@ -50,7 +51,7 @@ CHECKED struct status zone_default_whole(struct task *task, const struct session
 // In its own keys, then in storage.
 CHECKED struct status zone_default_set(struct task *task, struct session *session, const struct zone *zone);
 
-// The tenant's catalog has changed; ZONE_OBJECTS_BOUNDED: zone_objects_tell_bounded.
+// The tenant's catalog has changed; ZONE_OBJECTS_BOUNDED: zone_objects_tell_bounded. What fails is tried again.
 #define ZONE_OBJECTS_BOUNDED 0u
 void zone_objects_note(struct shard *shard, uint64_t tenant);
 // Servers call it, tests need not.

@@ -2,22 +2,38 @@
 //
 // Tables come and go: storage hears of the zones of those that are there. One task a shard; it rests between.
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/mark.h"
 #include "core/shard.h"
+#include "kv/key.h"
 #include "sql/service/background.h"
 #include "sql/session/shard_state.h"
+#include "sql/service/zone_bounds.h"
 #include "sql/service/zone_object.h"
 
 #define SETTLE_NS UINT64_C(1000000000) // Schema changes come in several statements.
-#define TENANTS_MAX 64u                // What is beyond is noted by its next change.
+#define RETRY_NS UINT64_C(1000000000)
+#define RETRY_NS_MAX UINT64_C(256000000000) // Some will not do until somebody changes what it says.
+#define TENANTS_MAX 64u                // Beyond, all are looked at.
 
 struct zone_upkeep {
-    uint64_t tenants[TENANTS_MAX];
+    uint64_t tenants[TENANTS_MAX]; // The oldest first.
     uint32_t count;
+    bool all, again;   // Each virtual cluster is looked at; from the beginning, whoever is under way.
+    uint64_t upto;     // Up to this one already.
+    bool looked;       // The last turn was for all.
+    uint64_t retry_ns; // 0: nothing has failed.
     struct background background;
 };
+
+static void note_all(struct zone_upkeep *state)
+{
+    state->all = state->again = true;
+    state->upto = 0;
+}
 
 void zone_objects_note(struct shard *shard, uint64_t tenant)
 {
@@ -25,8 +41,68 @@ void zone_objects_note(struct shard *shard, uint64_t tenant)
     if (state == NULL || state->background.stopping) return;
     for (uint32_t i = 0; i < state->count; i++)
         if (state->tenants[i] == tenant) return;
-    if (state->count < TENANTS_MAX) state->tenants[state->count++] = tenant;
+    if (state->count < TENANTS_MAX) {
+        state->tenants[state->count++] = tenant;
+    } else {
+        note_all(state);
+    }
     wait_queue_wake_all(&state->background.work, STATUS_OK);
+}
+
+// The next one above `after` whose data can be read; 0: there is none.
+static struct status tenant_next(struct task *task, uint64_t after, uint64_t *tenant)
+{
+    if (zone_bounds_source != NULL) return zone_bounds_source->next(task, after, tenant);
+    *tenant = after < TENANT_SYSTEM ? TENANT_SYSTEM : 0;
+    return STATUS_OK;
+}
+
+// What was dropped, or is filled by replication now, needs no telling.
+static struct status tell(struct task *task, uint64_t tenant)
+{
+    struct status st;
+    uint64_t there;
+    if (tenant == ZONE_OBJECTS_BOUNDED) return zone_objects_tell_bounded(task);
+    TRY(tenant_next(task, tenant - 1, &there));
+    if (there == tenant) st = zone_objects_tell(task, tenant);
+out:
+    return st;
+}
+
+static struct status tell_first(struct task *task, struct zone_upkeep *state)
+{
+    struct status st;
+    const uint64_t tenant = state->tenants[0];
+    state->count--;
+    memmove(state->tenants, state->tenants + 1, state->count * sizeof state->tenants[0]);
+    st = tell(task, tenant);
+    if (failed(st)) zone_objects_note(task->shard, tenant); // Behind the others.
+    return st;
+}
+
+// Who cannot be told holds up nobody else.
+static struct status tell_next_of_all(struct task *task, struct zone_upkeep *state)
+{
+    struct status st;
+    uint64_t tenant;
+    state->again = false;
+    TRY(tenant_next(task, state->upto, &tenant));
+    if (tenant != 0) st = zone_objects_tell(task, tenant);
+    if (failed(st) && task->cancelled) goto out;
+    if (failed(st)) zone_objects_note(task->shard, tenant);
+    if (state->again) goto out;
+    state->upto = tenant;
+    state->all = tenant != 0;
+out:
+    return st;
+}
+
+static uint64_t retry_after(struct zone_upkeep *state, struct status why)
+{
+    if (state->retry_ns == 0) log_info(0, "zones of tables are told later: %s", why.message);
+    state->retry_ns = state->retry_ns == 0 ? RETRY_NS : state->retry_ns * 2;
+    if (state->retry_ns > RETRY_NS_MAX) state->retry_ns = RETRY_NS_MAX;
+    return state->retry_ns;
 }
 
 static struct status upkeep_main(struct task *task, void *arg)
@@ -34,19 +110,26 @@ static struct status upkeep_main(struct task *task, void *arg)
     struct status st = STATUS_OK;
     struct zone_upkeep *state = arg;
     while (!state->background.stopping) {
-        if (state->count == 0) {
+        if (state->count == 0 && !state->all) {
             TRY(task_wait(task, &state->background.work));
             TRY(task_sleep(task, SETTLE_NS));
             continue;
         }
-        const uint64_t tenant = state->tenants[--state->count];
         const uint64_t begun_ns = task_now_ns(task);
         struct arena_mark mark = arena_mark(task->arena);
-        struct status told =
-            tenant == ZONE_OBJECTS_BOUNDED ? zone_objects_tell_bounded(task) : zone_objects_tell(task, tenant);
-        if (failed(told) && !task->cancelled) log_info(tenant, "zones of tables are told later: %s", told.message);
+        state->looked = state->all && (state->count == 0 || !state->looked); // In turns: some fail for long.
+        struct status told = state->looked ? tell_next_of_all(task, state) : tell_first(task, state);
+        if (task->cancelled) goto out;
+        const uint64_t now_ns = task_now_ns(task);
+        uint64_t rest_ns = 4 * (now_ns - begun_ns) + 1;
+        if (failed(told)) {
+            rest_ns = retry_after(state, told);
+        } else {
+            state->retry_ns = 0;
+        }
         arena_release(task->arena, mark);
-        TRY(task_sleep(task, 4 * (task_now_ns(task) - begun_ns) + 1));
+        // Others that are noted need not wait for what has failed.
+        TRY(task_wait_until(task, failed(told) ? &state->background.work : NULL, now_ns + rest_ns, STATUS_OK));
     }
 out:
     return st;
@@ -65,6 +148,7 @@ static struct status start_here(struct task *task, void *arg)
         return st;
     }
     shard->zones = state;
+    if (task->shard->index == 0) note_all(state); // Of what was noted before this start nothing is left.
     return st;
 }
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Scripted cases of virtual clusters.
+#include "kv/key.h"
+#include "kv/zone_span.h"
+#include "sql/session/internal.h"
+#include "sql/wire/pgclient.h"
 #include "tenant/tenant.h"
 #include "tests/sim/server_node.h"
 
@@ -184,6 +188,123 @@ SIM_CASE(tenant_maker_lost, "the name of a virtual cluster is free again soon af
     maker->wanted = run->seed % 2 == 0;
     if (sim_node_running(maker->machine) != NULL) sim_node_crash(maker->machine);
     world_expect(world, "another one makes it", is_made, making, 30 * WORLD_SECOND);
+    if (!run->violated) world_stop(world);
+    world_end(world);
+}
+
+// --- zones that storage was not told of before a crash -------------------------------------------------------
+
+#define TTL_BOUND_S 650u
+
+struct zoned {
+    struct world world; // First.
+    uint64_t tenant;
+    bool written, told;
+};
+
+static struct status zones_say(struct task *task, struct pgclient *client, const char *sql)
+{
+    struct pgclient_result ignored;
+    return pgclient_collect(task, client, task->arena, sql, &ignored);
+}
+
+static struct status zones_connect(struct task *task, struct world_node *node, struct pgclient **client)
+{
+    struct pgclient_options options = {.connect_timeout_ns = 3 * WORLD_SECOND};
+    const char *url = arena_printf(task->arena,
+        "postgresql://root@%s:" SERVER_PORT "/defaultdb?sslmode=disable&options=-ccluster=zoned",
+        sim_node_address(node->machine));
+    struct status st = pgclient_url_parse(task->arena, url, &options);
+    return failed(st) ? st : pgclient_connect(task, &options, client);
+}
+
+// Bounds as GRANT CAPABILITY writes them before it tells storage of them, and a table, of which storage is told a moment
+// after its statement.
+static struct status zones_write(struct task *task, struct world_node *node)
+{
+    struct zoned *zoned = (struct zoned *)node->world;
+    struct status st;
+    struct tenant *tenant;
+    struct pgclient *client = NULL;
+    TRY(tenant_create(task, task->arena, "zoned", 0, &tenant));
+    zoned->tenant = tenant->id;
+    TRY(tenant_start_service(task, tenant->id));
+    TRY(zones_connect(task, node, &client));
+    TRY(zones_say(task, client, "ALTER DATABASE defaultdb CONFIGURE ZONE USING gc.ttlseconds = 7000"));
+    struct datum params[] = {datum_int((int64_t)tenant->id),
+        datum_text(arena_printf(task->arena, "{\"gcTtlSeconds\": {\"start\": 600, \"end\": %u}}", TTL_BOUND_S))};
+    TRY(internal_query(task, TENANT_SYSTEM, NULL, task->arena, NULL,
+        "INSERT INTO system.public.tenant_capabilities (tenant_id, name, value) VALUES ($1, 'span_config_bounds', $2)", 2,
+        params, (type_oid[]){TYPE_INT8, TYPE_TEXT}));
+    TRY(zones_say(task, client, "CREATE TABLE t (k INT PRIMARY KEY)"));
+    zoned->written = true;
+out:
+    if (client != NULL) pgclient_close(client);
+    return st;
+}
+
+static struct status zones_look(struct task *task, struct world_node *node)
+{
+    struct zoned *zoned = (struct zoned *)node->world;
+    struct status st;
+    struct zone_span *spans;
+    uint32_t count;
+    TRY(zone_spans_get(task, task->arena, key_tenant_span(task->arena, zoned->tenant), &spans, &count));
+    zoned->told = count == 1 && spans[0].zone.ttl_ns == TTL_BOUND_S * WORLD_SECOND;
+out:
+    return st;
+}
+
+static struct status zones_main(struct task *task, void *arg)
+{
+    struct world_node *node = arg;
+    struct zoned *zoned = (struct zoned *)node->world;
+    struct status st = STATUS_OK;
+    if (!zoned->written) st = zones_write(task, node);
+    while (!failed(st) && zoned->world.nodes[0].starts > 1 && !zoned->told) {
+        st = zones_look(task, node);
+        if (!failed(st)) st = task_sleep(task, WORLD_SECOND);
+    }
+    if (failed(st) && !task->cancelled) sim_violation(node->world->run, "zones cannot be looked at: %s", st.message);
+    node->tasks--;
+    return STATUS_OK;
+}
+
+static struct status zones_serve(struct task *task, struct world_node *node)
+{
+    return server_node_spawn(task, node, zones_main, node, "sim-zones");
+}
+
+static struct status zones_boot(struct task *task, void *arg)
+{
+    static const struct server_node_options options = {.serves = zones_serve};
+    return server_node_run(task, arg, &options);
+}
+
+static bool zones_written(void *arg)
+{
+    return ((struct zoned *)arg)->written;
+}
+
+static bool zones_told(void *arg)
+{
+    return ((struct zoned *)arg)->told;
+}
+
+// Otherwise the next change of its schema would be the first to tell it.
+SIM_CASE(tenant_zones_told_late, "what was said of zones just before a crash is told to storage after it")
+{
+    struct zoned *zoned = ARENA_NEW(&run->arena, struct zoned);
+    struct world *world = &zoned->world;
+    const struct world_options options = {.clusters = 1, .nodes = 1, .shards = 2, .max_offset_ns = 500 * WORLD_MS,
+        .boot = zones_boot, .look = server_node_look};
+    memset(zoned, 0, sizeof *zoned);
+    server_node_register();
+    world_begin(world, run, &options);
+    world_start_all(world);
+    world_expect(world, "all is written", zones_written, zoned, 60 * WORLD_SECOND);
+    sim_node_crash(world->nodes[0].machine);
+    world_expect(world, "storage is told", zones_told, zoned, 60 * WORLD_SECOND);
     if (!run->violated) world_stop(world);
     world_end(world);
 }

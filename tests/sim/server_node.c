@@ -8,6 +8,7 @@
 #include "repl/repl.h"
 #include "sql/catalog/bootstrap.h"
 #include "sql/exec/spill.h"
+#include "sql/service/zone_object.h"
 #include "sql/wire/pgwire.h"
 #include "sql/session/register.h"
 #include "tenant/tenant.h"
@@ -88,6 +89,7 @@ static struct status parts_start(struct task *task, struct world_node *node,
     if (!done) TRY(bootstrap_tenant(task, TENANT_SYSTEM, &bootstrap));
     parts->tenants = true;
     TRY(tenant_node_start(task));
+    TRY(zone_objects_start(task));
     TRY(pgwire_start(task, &wire, address));
     parts->wire = true;
 out:
