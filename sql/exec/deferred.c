@@ -17,6 +17,7 @@
 struct note {
     struct note *next;
     const struct rule *rule;
+    uint64_t made, settled; // By the state's clock. 0: not settled. Those that are wait for their savepoint to be left.
     bool parent_changed;
     struct datum *values;
 };
@@ -27,6 +28,8 @@ struct rule {
     uint32_t oid; // catalog_constraint_oid, or catalog_index_oid
     bool is_key, initially_deferred, nulls_not_distinct;
     uint32_t child_id, parent_id, count;
+    const uint32_t *child_ids, *parent_ids; // Of the columns.
+    // As they are called at the question: all of it may have been renamed since.
     const char *name, *child, *parent;
     const char **child_columns, **parent_columns;
     type_oid *child_types, *parent_types;
@@ -39,6 +42,14 @@ struct mode {
     bool deferred;
 };
 
+// What was known when a savepoint was made.
+struct saved {
+    struct saved *next;
+    const struct savepoint *savepoint;
+    uint64_t at;
+    struct mode *modes;
+};
+
 struct deferred_state {
     struct arena arena;
     struct hashmap known; // Of what was noted, so that nothing is noted twice.
@@ -46,6 +57,8 @@ struct deferred_state {
     struct note *notes, **end; // In the order of what happened.
     uint32_t count;
     struct mode *modes; // Newest first.
+    struct saved *saved; // Newest first; of savepoints from before the first key there is none.
+    uint64_t clock;      // Ticks with each key, each one settled, and each savepoint.
 };
 
 static struct deferred_state *state_of(struct session *session)
@@ -76,13 +89,12 @@ bool deferred_is(
         catalog_constraint_oid(table_id, constraint->id), constraint->initially_deferred);
 }
 
-static const char **column_names(struct arena *arena, const struct table_desc *table,
+static const uint32_t *column_ids(struct arena *arena, const struct table_desc *table,
     const uint32_t *ordinals, uint32_t count)
 {
-    const char **names = ARENA_ARRAY(arena, const char *, count);
-    for (uint32_t i = 0; i < count; i++)
-        names[i] = arena_strdup(arena, table->columns[ordinals[i]].name);
-    return names;
+    uint32_t *ids = ARENA_ARRAY(arena, uint32_t, count);
+    for (uint32_t i = 0; i < count; i++) ids[i] = table->columns[ordinals[i]].id;
+    return ids;
 }
 
 static const struct rule *rule_of(struct deferred_state *state, const struct deferred_key *key)
@@ -97,11 +109,8 @@ static const struct rule *rule_of(struct deferred_state *state, const struct def
         .child_id = key->child->id,
         .parent_id = key->parent->id,
         .count = key->count,
-        .name = arena_strdup(arena, key->constraint->name),
-        .child = arena_strdup(arena, key->child->name),
-        .parent = arena_strdup(arena, key->parent->name),
-        .child_columns = column_names(arena, key->child, key->child_columns, key->count),
-        .parent_columns = column_names(arena, key->parent, key->parent_columns, key->count),
+        .child_ids = column_ids(arena, key->child, key->child_columns, key->count),
+        .parent_ids = column_ids(arena, key->parent, key->parent_columns, key->count),
         .child_types = ARENA_ARRAY(arena, type_oid, key->count),
         .parent_types = ARENA_ARRAY(arena, type_oid, key->count)};
     for (uint32_t i = 0; i < key->count; i++) {
@@ -133,7 +142,7 @@ static struct status add_note(struct deferred_state *state, const struct rule *r
         return status_make(E_PROGRAM_LIMIT_EXCEEDED,
             "too many violations of deferred constraints in one transaction");
     struct note *note = ARENA_NEW(&state->arena, struct note);
-    *note = (struct note){.rule = rule, .parent_changed = parent_changed};
+    *note = (struct note){.rule = rule, .parent_changed = parent_changed, .made = ++state->clock};
     note->values = ARENA_ARRAY(&state->arena, struct datum, rule->count);
     for (uint32_t i = 0; i < rule->count; i++)
         note->values[i] = values[i].null ? DATUM_NULL : type_copy(&state->arena, types[i], values[i]);
@@ -173,9 +182,7 @@ static const struct rule *key_rule(
         .nulls_not_distinct = index->nulls_not_distinct,
         .child_id = table->id,
         .count = index->column_count,
-        .name = arena_strdup(arena, index->name),
-        .child = arena_strdup(arena, table->name),
-        .child_columns = column_names(arena, table, ordinals, index->column_count),
+        .child_ids = column_ids(arena, table, ordinals, index->column_count),
         .child_types = types};
     state->rules = rule;
     return rule;
@@ -188,7 +195,94 @@ struct status deferred_note_duplicate(struct session *session, const struct tabl
     return add_note(state, key_rule(state, table, index), false, values);
 }
 
+// --- savepoints ------------------------------------------------------------------------------------------
+
+// When the newest savepoint was made, by the clock.
+static uint64_t saved_at(const struct deferred_state *state, const struct savepoint *savepoint)
+{
+    for (const struct saved *saved = state->saved; saved != NULL; saved = saved->next)
+        if (saved->savepoint == savepoint) return saved->at;
+    return 0;
+}
+
+void deferred_save(struct session *session, const struct savepoint *savepoint)
+{
+    struct deferred_state *state = session->deferred;
+    if (state == NULL) return;
+    struct saved *saved = ARENA_NEW(&state->arena, struct saved);
+    *saved = (struct saved){.next = state->saved,
+        .savepoint = savepoint,
+        .at = ++state->clock,
+        .modes = state->modes};
+    state->saved = saved;
+}
+
+void deferred_rolled_back_to(struct session *session, const struct savepoint *savepoint)
+{
+    struct deferred_state *state = session->deferred;
+    if (state == NULL) return;
+    while (state->saved != NULL && state->saved->savepoint != savepoint)
+        state->saved = state->saved->next;
+    const uint64_t at = state->saved == NULL ? 0 : state->saved->at;
+    state->modes = state->saved == NULL ? NULL : state->saved->modes;
+    for (struct note *note = state->notes; note != NULL; note = note->next)
+        if (note->settled > at) note->settled = 0;
+}
+
 // --- the question ----------------------------------------------------------------------------------------
+
+// The constraint's name, or NULL: it is gone.
+static const char *rule_name(const struct table_desc *child, const struct rule *rule)
+{
+    for (uint32_t i = 0; i < child->constraint_count; i++)
+        if (catalog_constraint_oid(child->id, child->constraints[i].id) == rule->oid)
+            return child->constraints[i].name;
+    for (uint32_t i = 0; i < child->index_count && rule->is_key; i++)
+        if (catalog_index_oid(child->id, child->indexes[i].id) == rule->oid)
+            return child->indexes[i].name;
+    return NULL;
+}
+
+// NULL: a column is gone.
+static const char **column_names(
+    struct arena *arena, const struct table_desc *table, const uint32_t *ids, uint32_t count)
+{
+    const char **names = ARENA_ARRAY(arena, const char *, count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = 0;
+        while (at < table->column_count && table->columns[at].id != ids[i]) at++;
+        if (at == table->column_count) return NULL;
+        names[i] = arena_strdup(arena, table->columns[at].name);
+    }
+    return names;
+}
+
+// What the rule's tables and columns are called now.
+static struct status learn_names(struct task *task, struct session *session, struct arena *arena,
+    struct rule *rule, bool *exists)
+{
+    struct status st;
+    const struct table_desc *table;
+    *exists = false;
+    st = catalog_table_by_id(task, session, rule->child_id, &table);
+    if (status_is(st, E_UNDEFINED_TABLE)) return STATUS_OK; // Dropped since.
+    TRY(st);
+    const char *name = rule_name(table, rule);
+    if (name == NULL) goto out;
+    rule->name = arena_strdup(arena, name);
+    rule->child = arena_strdup(arena, table->name);
+    rule->child_columns = column_names(arena, table, rule->child_ids, rule->count);
+    if (!rule->is_key) {
+        st = catalog_table_by_id(task, session, rule->parent_id, &table);
+        if (status_is(st, E_UNDEFINED_TABLE)) return STATUS_OK;
+        TRY(st);
+        rule->parent = arena_strdup(arena, table->name);
+        rule->parent_columns = column_names(arena, table, rule->parent_ids, rule->count);
+    }
+    *exists = rule->child_columns != NULL && (rule->is_key || rule->parent_columns != NULL);
+out:
+    return st;
+}
 
 static struct status qualified(struct task *task, struct session *session, uint32_t id,
     struct buffer *out, bool *exists)
@@ -294,15 +388,6 @@ static struct status violation(
         task, session, arena, st, child, NULL, arena_strdup(arena, rule->name));
 }
 
-static bool rule_still_there(const struct table_desc *child, const struct rule *rule)
-{
-    for (uint32_t i = 0; i < child->constraint_count; i++)
-        if (catalog_constraint_oid(child->id, child->constraints[i].id) == rule->oid) return true;
-    for (uint32_t i = 0; i < child->index_count && rule->is_key; i++)
-        if (catalog_index_oid(child->id, child->indexes[i].id) == rule->oid) return true;
-    return false;
-}
-
 static struct status check_note(
     struct task *task, struct session *session, struct deferred_state *state, const struct note *note)
 {
@@ -311,12 +396,10 @@ static struct status check_note(
     struct internal_result result = {0};
     struct arena arena;
     if (rule->sql == NULL) {
-        const struct table_desc *child;
-        TRY(make_sql(task, session, &state->arena, rule, &rule->sql));
-        if (rule->sql[0] != 0) {
-            TRY(catalog_table_by_id(task, session, rule->child_id, &child));
-            if (!rule_still_there(child, rule)) rule->sql = "";
-        }
+        bool exists;
+        TRY(learn_names(task, session, &state->arena, rule, &exists));
+        rule->sql = "";
+        if (exists) TRY(make_sql(task, session, &state->arena, rule, &rule->sql));
     }
     if (rule->sql[0] == 0) return st;
     arena_init(&arena, &session->account);
@@ -348,15 +431,20 @@ static struct status settle(struct task *task, struct session *session, bool all
     for (struct rule *rule = state->rules; rule != NULL; rule = rule->next)
         rule->sql = NULL;
     struct note **at = &state->notes;
+    const uint64_t saved = session->savepoints == NULL ? 0 : saved_at(state, session->savepoints);
     while (*at != NULL) {
         struct note *note = *at;
-        bool due = all || is_due(session, note->rule);
-        if (!due) {
+        bool due = note->settled == 0 && (all || is_due(session, note->rule));
+        if (due) {
+            TRY(check_note(task, session, state, note));
+            TRY(task_yield_if_due(task));
+        }
+        // What repaired it may be undone by going back to the savepoint, before which it was made.
+        if (due && note->made <= saved) note->settled = ++state->clock;
+        if (!due || note->settled != 0) {
             at = &note->next;
             continue;
         }
-        TRY(check_note(task, session, state, note));
-        TRY(task_yield_if_due(task));
         *at = note->next;
         if (note->next == NULL) state->end = at;
     }
@@ -373,7 +461,7 @@ struct status deferred_settle_statement(struct task *task, struct session *sessi
     bool any = false;
     if (session->deferred == NULL) return STATUS_OK;
     for (const struct note *note = session->deferred->notes; note != NULL && !any; note = note->next)
-        any = note->rule->is_key && is_due(session, note->rule);
+        any = note->settled == 0 && note->rule->is_key && is_due(session, note->rule);
     return any ? settle(task, session, false) : STATUS_OK;
 }
 
@@ -404,29 +492,48 @@ static void add_mode(struct session *session, uint32_t oid, bool deferred)
     state->modes = mode;
 }
 
+// Whether none of the table's constraints of the name would have to wait and cannot.
+static bool add_of_table(struct session *session, const struct table_desc *table, const char *name,
+    bool deferred, bool *found)
+{
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        const struct index_desc *index = &table->indexes[i];
+        if (!index->from_constraint || strcmp(index->name, name) != 0) continue;
+        *found = true;
+        if (index->deferrable) add_mode(session, catalog_index_oid(table->id, index->id), deferred);
+        else if (deferred) return false;
+    }
+    for (uint32_t i = 0; i < table->constraint_count; i++) {
+        const struct constraint_desc *constraint = &table->constraints[i];
+        if (strcmp(constraint->name, name) != 0) continue;
+        *found = true;
+        if (constraint->deferrable)
+            add_mode(session, catalog_constraint_oid(table->id, constraint->id), deferred);
+        else if (deferred) return false;
+    }
+    return true;
+}
+
+// All constraints of the name in the first schema of the path that has any.
 static struct status add_named(struct statement_context *context, const struct object_name *name,
     const struct table_desc **tables, uint32_t count, bool deferred)
 {
     struct status st = STATUS_OK;
+    struct session *session = context->session;
+    const char *const named[] = {name->schema, NULL};
     bool found = false;
-    for (uint32_t i = 0; i < count; i++) {
+    for (const char *const *path = name->schema != NULL ? named : session->search_path;
+         *path != NULL && !found; path++) {
         const struct schema_desc *schema;
-        TRY(catalog_schema_by_id(context->task, context->session, tables[i]->schema_id, &schema));
-        if (name->schema != NULL && strcmp(name->schema, schema->name) != 0) continue;
-        for (uint32_t k = 0; k < tables[i]->index_count; k++) {
-            const struct index_desc *index = &tables[i]->indexes[k];
-            if (!index->from_constraint || strcmp(index->name, name->name) != 0) continue;
-            if (!index->deferrable) goto not_deferrable;
-            add_mode(context->session, catalog_index_oid(tables[i]->id, index->id), deferred);
-            found = true;
-        }
-        for (uint32_t k = 0; k < tables[i]->constraint_count; k++) {
-            const struct constraint_desc *constraint = &tables[i]->constraints[k];
-            if (strcmp(constraint->name, name->name) != 0) continue;
-            if (!constraint->deferrable) goto not_deferrable;
-            add_mode(context->session, catalog_constraint_oid(tables[i]->id, constraint->id),
-                deferred);
-            found = true;
+        TRY(catalog_schema(
+            context->task, session, session->database, *path, name->schema == NULL, &schema));
+        if (schema == NULL) continue;
+        const uint32_t schema_id = schema->id;
+        for (uint32_t i = 0; i < count; i++) {
+            if (tables[i]->schema_id != schema_id) continue;
+            if (!add_of_table(session, tables[i], name->name, deferred, &found))
+                return status_format(context->arena, E_WRONG_OBJECT_TYPE,
+                    "constraint \"%s\" is not deferrable", name->name);
         }
     }
     if (!found)
@@ -434,9 +541,6 @@ static struct status add_named(struct statement_context *context, const struct o
             name->name);
 out:
     return st;
-not_deferrable:
-    return status_format(context->arena, E_WRONG_OBJECT_TYPE, "constraint \"%s\" is not deferrable",
-        name->name);
 }
 
 struct status deferred_set_execute(struct statement_context *context)
@@ -448,12 +552,11 @@ struct status deferred_set_execute(struct statement_context *context)
     const struct table_desc **tables;
     uint32_t count;
 
-    if (session->txn_state != TXN_OPEN) {
+    // Names are looked at in any case.
+    if (session->txn_state != TXN_OPEN)
         session_notice(session, "WARNING",
             status_make(E_NO_ACTIVE_TRANSACTION,
                 "SET CONSTRAINTS can only be used in transaction blocks"));
-        return st;
-    }
     if (set->names.count == 0) {
         // Earlier words on single constraints no longer count.
         state_of(session)->modes = NULL;

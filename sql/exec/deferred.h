@@ -4,7 +4,8 @@
 // transaction commits, or SET CONSTRAINTS asks for them, and looked at again then.
 //
 // A remembered key is a suspicion, not a fact: it is in violation when, at the end, a row refers to it and
-// no row has it, or two rows have one that is to be unique. So neither ROLLBACK TO SAVEPOINT nor a later repair needs to take anything back.
+// no row has it, or two rows have one that is to be unique. So neither ROLLBACK TO SAVEPOINT nor a later repair needs to take anything back;
+// but what was looked at and found good since the savepoint is a suspicion again, and SET CONSTRAINTS' words since then are forgotten.
 //
 // Shard    The session's.
 // Memory   malloc'ed with the first key, freed when the transaction ends. At most 1,000,000 keys: 54000.
@@ -33,5 +34,8 @@ CHECKED struct status deferred_note_duplicate(struct session *session,
     const struct table_desc *table, const struct index_desc *index, const struct datum *values);
 // At the end of a statement: keys that do not wait.
 CHECKED struct status deferred_settle_statement(struct task *task, struct session *session);
+// After a savepoint has been made, and when the session goes back to one.
+void deferred_save(struct session *session, const struct savepoint *savepoint);
+void deferred_rolled_back_to(struct session *session, const struct savepoint *savepoint);
 CHECKED struct status deferred_set_execute(struct statement_context *context); // SET CONSTRAINTS
 void deferred_register(void);

@@ -15,6 +15,7 @@
 #include "sql/catalog/catalog.h"
 #include "sql/wire/copy.h"
 #include "sql/session/cursor.h"
+#include "sql/exec/deferred.h"
 #include "sql/type/datetime.h"
 #include "sql/parse/deparse.h"
 #include "sql/session/execute.h"
@@ -67,6 +68,9 @@ static struct status apply_modes(struct statement_context *context, const struct
         if (late && strcmp(isolation, vars_get(session, "transaction_isolation")) != 0)
             return status_make(
                 E_ACTIVE_TRANSACTION, "SET TRANSACTION ISOLATION LEVEL must be called before any query");
+        if (session->savepoints != NULL && strcmp(isolation, vars_get(session, "transaction_isolation")) != 0)
+            return status_make(
+                E_ACTIVE_TRANSACTION, "SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction");
         TRY(vars_set(session, context->arena, "transaction_isolation", isolation, VARS_LOCAL));
     }
     if (modes->deferrable != TRI_NONE) {
@@ -253,6 +257,7 @@ static struct status savepoint_execute(struct statement_context *context)
     savepoint->cursor_serial = session->statements->cursor_serial;
     savepoint->next = session->savepoints;
     session->savepoints = savepoint;
+    deferred_save(session, savepoint);
     return st;
 }
 
@@ -281,6 +286,7 @@ static struct status rollback_to_execute(struct statement_context *context)
     catalog_view_rolled_back(session->catalog);
     cursors_rolled_back_to(context->task, session, savepoint->cursor_serial);
     vars_rollback_to(session, savepoint->vars);
+    deferred_rolled_back_to(session, savepoint);
     session->savepoints = savepoint;
     if (session->txn_state == TXN_FAILED) session->txn_state = TXN_OPEN;
 out:

@@ -86,7 +86,9 @@ static bool stays_fresh(const struct prepared *prepared)
     case STATEMENT_START_TRANSACTION:
     case STATEMENT_SET_TRANSACTION:
     case STATEMENT_SET:
-    case STATEMENT_SHOW: return true;
+    case STATEMENT_SHOW:
+    case STATEMENT_SAVEPOINT:
+    case STATEMENT_RELEASE_SAVEPOINT: return true;
     default: return false;
     }
 }

@@ -114,14 +114,16 @@ def run_file(path, connection, connect=None):
 
 
 def rewrite_file(path, connection):
-    out = []
+    out, user = [], ""
     for item in read_records(path):
         if isinstance(item, str):
             out.append(item)
             continue
         if not item.skip_rewrite:
-            with connection.cursor() as cursor:
-                cursor.execute("SET ROLE " + (item.user or "NONE"))
+            if item.user != user:  # Not in a transaction that has failed.
+                with connection.cursor() as cursor:
+                    cursor.execute("SET ROLE " + (item.user or "NONE"))
+                user = item.user
             got = run_record(connection, item)
             if got[0] == "error":
                 item.kind, item.argument, item.expected = "statement", "error %s" % got[1], []
