@@ -5,7 +5,7 @@
     tests/differential/run.py [--seed N] [--seconds S | --seeds N] [--statements N] [--part PART] [--keep-going]
 
 A seed makes a schema, data and statements; both servers get the same ones. It also chooses what is compared: queries and
-changes (generate.py, queries.py, deep.py, shop.py), calls of routines, operators and casts (routines.py), sessions of DDL, transactions and
+changes (generate.py, queries.py, deep.py, shop.py, kinds.py), calls of routines, operators and casts (routines.py), sessions of DDL, transactions and
 cursors (scripts.py, objects.py, transactions.py), or prepared statements over the protocol, message by message (wire.py). A difference is made smaller
 as long as it stays one, and printed. The exit code is 1 when there was one.
 $ISOPOD names the program; PostgreSQL is a private one in a temporary folder.
@@ -32,6 +32,7 @@ from cluster import Cluster, wait_until  # noqa: E402
 from census import Census  # noqa: E402
 from deep import TYPES, Deep  # noqa: E402
 from generate import Generator, smaller  # noqa: E402
+from kinds import Kinds  # noqa: E402
 from objects import Objects  # noqa: E402
 from pipeline import SETUP, Pipeline  # noqa: E402
 from queries import Wide  # noqa: E402
@@ -325,7 +326,7 @@ class Comparison:
 
     def __init__(self, postgres_dsn, isopod_dsn, seed, statements):
         self.seed, self.statements = seed, statements
-        self.generator = (Comparison.only or (Generator, Deep, Wide, Shop)[seed // 5 % 4])(seed)
+        self.generator = (Comparison.only or (Generator, Deep, Wide, Shop, Kinds)[seed // 5 % 5])(seed)
         self.sides = (Side(postgres_dsn, seed), Side(isopod_dsn, seed))
         self.history, self.found, self.compared, self.failed, self.refused = [], [], 0, 0, {}
 
@@ -664,14 +665,14 @@ def main():
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--statements", type=int, default=60, help="of each seed")
     parser.add_argument("--part", choices=sorted({part.__name__.lower() for part in PARTS + ON_REQUEST}), help="one of the parts; otherwise the seed chooses")
-    parser.add_argument("--generator", choices=("generator", "deep", "wide", "shop", "scripts", "objects", "transactions"), help="of the parts comparison and sessions")
+    parser.add_argument("--generator", choices=("generator", "deep", "wide", "shop", "kinds", "scripts", "objects", "transactions"), help="of the parts comparison and sessions")
     parser.add_argument("--census", action="store_true", help="say how often each kind of statement was drawn")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first 50 differences")
     parser.add_argument("--postgres", help="DSN of a running PostgreSQL 15")
     parser.add_argument("--isopod", help="DSN of a running Isopod")
     options = parser.parse_args()
 
-    Comparison.only = {"generator": Generator, "deep": Deep, "wide": Wide, "shop": Shop}.get(options.generator)
+    Comparison.only = {"generator": Generator, "deep": Deep, "wide": Wide, "shop": Shop, "kinds": Kinds}.get(options.generator)
     Sessions.only = {"scripts": Scripts, "objects": Objects, "transactions": Transactions}.get(options.generator)
     postgres = None if options.postgres else Postgres()
     isopod = None if options.isopod else Cluster(name="differential", profile="virtual+app", shards=2).start()

@@ -150,9 +150,11 @@ HOLE = re.compile(r"<(\w+)>")
 
 
 class Shop(Generator):
+    choices = CHOICES
+
     def fill(self, text):
         while True:
-            filled = HOLE.sub(lambda hole: self.pick(CHOICES[hole.group(1)]) if hole.group(1) in CHOICES else hole.group(), text)
+            filled = HOLE.sub(lambda hole: self.pick(self.choices[hole.group(1)]) if hole.group(1) in self.choices else hole.group(), text)
             if filled == text:
                 return text
             text = filled
