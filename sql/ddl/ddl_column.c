@@ -372,6 +372,9 @@ static struct status index_class(struct statement_context *context, const struct
                 type_format(context->arena, type), method),
             "You must specify an operator class for the index or define a default operator class "
             "for the data type.");
+    if (!index->inverted && !type_has_key(type.oid))
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "index over a column of type %s is not supported",
+            type_format(context->arena, type));
     return STATUS_OK;
 }
 
