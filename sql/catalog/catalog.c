@@ -490,7 +490,7 @@ static struct status find_in_schema(struct task *task, struct session *session,
     const struct schema_desc *schema;
 
     *value = (struct name_value){0};
-    *virtual_table = catalog_virtual_table(schema_name, name, session->tenant);
+    *virtual_table = catalog_virtual_table(schema_name, name);
     if (*virtual_table != NULL || catalog_virtual_schema(schema_name) != NULL) goto out;
     TRY(catalog_schema(task, session, database, schema_name, true, &schema));
     if (schema == NULL) goto out;
@@ -507,7 +507,7 @@ static struct status find_relation(struct task *task, struct session *session, c
     *value = (struct name_value){0};
     *virtual_table = NULL;
     if (schema == NULL) {
-        *virtual_table = catalog_virtual_table("pg_catalog", name, session->tenant);
+        *virtual_table = catalog_virtual_table("pg_catalog", name);
         if (*virtual_table != NULL) goto out;
         for (uint32_t i = 0; session->search_path != NULL && session->search_path[i] != NULL; i++) {
             TRY(find_in_schema(

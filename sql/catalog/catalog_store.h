@@ -110,8 +110,7 @@ void **catalog_jobs_slot(struct shard *shard);
 
 // --- virtual tables: sql/catalog/catalog_virtual.c -----------------------------------------------------------------
 
-const struct table_desc *catalog_virtual_table(
-    const char *schema, const char *name, uint64_t tenant); // NULL: none.
+const struct table_desc *catalog_virtual_table(const char *schema, const char *name); // NULL: none.
 const struct table_desc *catalog_virtual_table_by_id(uint32_t id);
 const struct table_desc *catalog_virtual_table_at(uint32_t index); // NULL past the end.
 const struct schema_desc *catalog_virtual_schema(const char *name);

@@ -79,14 +79,12 @@ const struct table_desc *catalog_virtual_table_by_id(uint32_t id)
     return catalog_virtual_table_at(id - CATALOG_VIRTUAL_ID_FIRST);
 }
 
-const struct table_desc *catalog_virtual_table(
-    const char *schema, const char *name, uint64_t tenant)
+const struct table_desc *catalog_virtual_table(const char *schema, const char *name)
 {
     if (catalog_virtual_schema(schema) == NULL) return NULL;
     for (uint32_t i = 0; i < registered_count; i++) {
         const struct virtual_table *table = registered[i]->virtual_table;
         if (strcmp(table->name, name) != 0 || strcmp(table->schema, schema) != 0) continue;
-        if (table->system_only && tenant != TENANT_SYSTEM) return NULL;
         return registered[i];
     }
     return NULL;

@@ -253,5 +253,5 @@ static const struct pg_table tables[] = {
 
 void crdb_internal_node_register(void)
 {
-    pg_tables_register("crdb_internal", tables, COUNT(tables));
+    pg_tables_register_system("crdb_internal", tables, COUNT(tables));
 }

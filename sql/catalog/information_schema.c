@@ -91,7 +91,7 @@ ROWS(table_rows)
 {
     struct status st = STATUS_OK;
     const struct table_desc *table;
-    for (uint32_t i = 0; (table = catalog_virtual_table_at(i)) != NULL; i++)
+    for (uint32_t i = 0; (table = pg_next_virtual_table(session, &i)) != NULL;)
         TRY(put_table(sink, session->database, table->virtual_table->schema, table->name,
             !pg_is_catalog_table(table), false));
     st = pg_each_table(task, session, sink, table_row);
@@ -341,7 +341,7 @@ ROWS(column_rows)
     const struct table_desc *table;
     const struct pg_rows none = {0};
     struct pg_row row;
-    for (uint32_t i = 0; (table = catalog_virtual_table_at(i)) != NULL; i++)
+    for (uint32_t i = 0; (table = pg_next_virtual_table(session, &i)) != NULL;)
         for (uint32_t j = 0; j < table->column_count; j++) {
             begin_column(&none, &row, sink, session->database, table->virtual_table->schema, table, j);
             TRY(pg_row_send(&row));

@@ -382,11 +382,11 @@ bool pg_is_catalog_table(const struct table_desc *table)
     return table->kind == RELATION_VIRTUAL && pg_relation_oid(table) < PG_OID_BASE;
 }
 
-static struct status virtual_class_rows(struct virtual_table_sink *sink)
+static struct status virtual_class_rows(struct session *session, struct virtual_table_sink *sink)
 {
     struct status st = STATUS_OK;
     const struct table_desc *table;
-    for (uint32_t i = 0; (table = catalog_virtual_table_at(i)) != NULL; i++) {
+    for (uint32_t i = 0; (table = pg_next_virtual_table(session, &i)) != NULL;) {
         uint32_t oid = pg_relation_oid(table);
         struct class_row class = {.oid = oid,
             .namespace = pg_namespace_oid(table->schema_id),
@@ -408,7 +408,7 @@ static struct status class_rows(
     struct task *task, struct session *session, struct virtual_table_sink *sink)
 {
     struct status st;
-    TRY(virtual_class_rows(sink));
+    TRY(virtual_class_rows(session, sink));
     TRY(each_composite(task, session, sink, table_class_rows));
     st = pg_each_table(task, session, sink, table_class_rows);
 out:
@@ -541,7 +541,7 @@ static struct status attribute_rows(
 {
     struct status st = STATUS_OK;
     const struct table_desc *table;
-    for (uint32_t i = 0; (table = catalog_virtual_table_at(i)) != NULL; i++)
+    for (uint32_t i = 0; (table = pg_next_virtual_table(session, &i)) != NULL;)
         for (uint32_t j = 0; j < table->column_count; j++)
             TRY(attribute_row(sink, pg_relation_oid(table), table->columns[j].name,
                 table->columns[j].type, (int64_t)j + 1, NULL));

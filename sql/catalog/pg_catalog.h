@@ -270,6 +270,11 @@ struct pg_table {
 };
 // At start-up. `rows` NULL: there never are any.
 void pg_tables_register(const char *schema, const struct pg_table *tables, uint32_t count);
+// Likewise, of tables that are listed in the system interface alone; elsewhere their rows are refused.
+void pg_tables_register_system(const char *schema, const struct pg_table *tables, uint32_t count);
+
+// The next virtual table that this session is to see in lists, from index `*at` on; NULL: no more.
+const struct table_desc *pg_next_virtual_table(const struct session *session, uint32_t *at);
 
 // One row: every column NULL until it is put. Names are checked (an invariant).
 #define PG_ROW_COLUMNS_MAX 96u

@@ -263,7 +263,7 @@ static struct status extension_depends(struct pg_rows *rows)
     const struct object extension = {PG_EXTENSION_OID, PG_EXTENSION_INTERNAL, 0};
     const struct table_desc *table;
     TRY(depends(rows, (struct object){PG_NAMESPACE_OID, PG_NAMESPACE_INTERNAL, 0}, extension, 'e'));
-    for (uint32_t i = 0; (table = catalog_virtual_table_at(i)) != NULL; i++)
+    for (uint32_t i = 0; (table = pg_next_virtual_table(rows->session, &i)) != NULL;)
         if (table->schema_id == CATALOG_CRDB_INTERNAL_ID)
             TRY(depends(rows, relation(pg_relation_oid(table), 0), extension, 'e'));
     const struct function *function;

@@ -46,7 +46,7 @@ ROWS(table_rows)
 {
     struct status st = STATUS_OK;
     const struct table_desc *table;
-    for (uint32_t i = 0; (table = catalog_virtual_table_at(i)) != NULL; i++)
+    for (uint32_t i = 0; (table = pg_next_virtual_table(session, &i)) != NULL;)
         if (pg_is_catalog_table(table))
             TRY(put_table(sink, table->virtual_table->schema, table->name, ROLE_ADMIN, false, false));
     st = pg_each_table(task, session, sink, table_row);

@@ -132,7 +132,7 @@ struct status pg_relation_by_oid(
     }
     for (unsigned i = 0; oid < PG_OID_BASE && i < COUNT(system_classes); i++)
         if (system_classes[i].oid == oid)
-            relation->table = catalog_virtual_table("pg_catalog", system_classes[i].name, session->tenant);
+            relation->table = catalog_virtual_table("pg_catalog", system_classes[i].name);
     if (oid < PG_OID_BASE) return STATUS_OK;
     bool is_index = oid >= 0x80000000u;
     uint32_t id = is_index ? oid >> 10 & 0x1fffff : pg_id(oid);

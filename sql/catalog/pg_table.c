@@ -37,7 +37,7 @@ static void parse_column(struct bytes text, struct virtual_column *column)
     *column = (struct virtual_column){name, info->oid};
 }
 
-static void register_one(const char *schema, const struct pg_table *table)
+static void register_one(const char *schema, const struct pg_table *table, bool system_only)
 {
     uint32_t count = 1;
     for (const char *at = table->columns; *at != 0; at++) count += *at == ',';
@@ -55,13 +55,28 @@ static void register_one(const char *schema, const struct pg_table *table)
         .name = table->name,
         .columns = columns,
         .column_count = count,
-        .rows = table->rows == NULL ? no_rows : table->rows};
+        .rows = table->rows == NULL ? no_rows : table->rows,
+        .system_only = system_only};
     virtual_table_register(made);
 }
 
 void pg_tables_register(const char *schema, const struct pg_table *tables, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) register_one(schema, &tables[i]);
+    for (uint32_t i = 0; i < count; i++) register_one(schema, &tables[i], false);
+}
+
+void pg_tables_register_system(const char *schema, const struct pg_table *tables, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) register_one(schema, &tables[i], true);
+}
+
+const struct table_desc *pg_next_virtual_table(const struct session *session, uint32_t *at)
+{
+    const struct table_desc *table;
+    while ((table = catalog_virtual_table_at((*at)++)) != NULL) {
+        if (!table->virtual_table->system_only || session->tenant == TENANT_SYSTEM) break;
+    }
+    return table;
 }
 
 // --- rows ------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 // SHOW DATABASES, SCHEMAS, TABLES, SEQUENCES, TYPES, ENUMS, FUNCTIONS.
 #include <stdlib.h>
 
+#include "sql/catalog/pg_catalog.h"
 #include "sql/session/show.h"
 
 // --- SHOW DATABASES ----------------------------------------------------------------------------------------
@@ -192,7 +193,7 @@ static struct status show_virtual_tables(struct statement_context *context, uint
 {
     struct status st = STATUS_OK;
     const struct table_desc *table;
-    for (uint32_t i = 0; (table = catalog_virtual_table_at(i)) != NULL; i++) {
+    for (uint32_t i = 0; (table = pg_next_virtual_table(context->session, &i)) != NULL;) {
         if (table->schema_id != schema_id) continue;
         struct datum row[] = {datum_text(table->virtual_table->schema), datum_text(table->name),
             datum_text("table"), DATUM_NULL, DATUM_NULL, DATUM_NULL, datum_text("")};

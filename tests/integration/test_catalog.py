@@ -92,6 +92,34 @@ class Catalog(unittest.TestCase):
                 missing = sorted(row[0] for row in self.rows(theirs, FUNCTIONS) if row[0] not in have)
                 self.assertEqual([name for name in missing if not any(fnmatch.fnmatchcase(name, each) for each in told)], [])
 
+    def test_what_is_listed_can_be_read(self):
+        """Whatever a catalog lists, its reader may select from, or is told that the right to is missing."""
+        relations = ("SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+                     "WHERE c.relkind IN ('r', 'v', 'm', 'S', 'p', 'f') ORDER BY 1",
+                     "SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables ORDER BY 1",
+                     "SELECT format('%I.%I', schema_name, table_name) FROM [SHOW TABLES FROM crdb_internal] ORDER BY 1")
+        with Cluster("catalog", shards=1, profile="virtual+app") as server:
+            for tenant in ("system", "main"):
+                with server.wait_connect(tenant) as session:
+                    session.run("CREATE USER plain")
+                listed = {}
+                for user in ("root", "plain"):
+                    for database in ("defaultdb", "system"):
+                        with server.connect(tenant, user=user, database=database) as session:
+                            listed[user] = {row[0] for sql in relations for row in session.rows(sql)}
+                            for relation in sorted(listed[user]):
+                                with self.subTest(tenant=tenant, user=user, database=database, relation=relation):
+                                    try:
+                                        session.rows("SELECT * FROM %s LIMIT 3" % relation)
+                                    except psycopg2.errors.InsufficientPrivilege:
+                                        self.assertEqual(user, "plain")
+                # What only the system interface may ask is listed there alone.
+                self.assertEqual("crdb_internal.kv_node_status" in listed["root"], tenant == "system")
+            with server.connect("main") as session:
+                with self.assertRaises(psycopg2.errors.FeatureNotSupported) as caught:
+                    session.rows("SELECT * FROM crdb_internal.kv_node_status")
+                self.assertIn("system interface", str(caught.exception))
+
 
 if __name__ == "__main__":
     unittest.main()
