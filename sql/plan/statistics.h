@@ -17,7 +17,11 @@ struct column_statistics {
     uint64_t *bounds;     // Ranks, ascending. Of arrays and jsonb: sql/plan/statistics_parts.h.
 };
 
-#define STATISTICS_BOUNDS_MAX 65u
+// A histogram has as many shares, and a list of common parts as many, as the column's target says: SET STATISTICS,
+// else default_statistics_target, which PostgreSQL has at 100, too. Those of one table share STATISTICS_BOUNDS_ALL_MAX.
+#define STATISTICS_BOUNDS_MAX 10001u
+#define STATISTICS_BOUNDS_ALL_MAX 131072u
+#define STATISTICS_BOUNDS_LEAST 65u // Each column's, however many there are.
 
 // A value's place among those of its type as a number: a < b implies rank(a) <= rank(b). False for types
 // without one. Text and bytes go by their first eight bytes.

@@ -9,20 +9,24 @@
 #include "sql/parse/deparse.h"
 #include "sql/plan/distinct_sketch.h"
 #include "sql/session/internal.h"
+#include "sql/session/vars.h"
 #include "sql/parse/parse.h"
 #include "sql/plan/plan.h"
 #include "sql/plan/statistics.h"
 #include "sql/plan/statistics_joint.h"
 #include "sql/plan/statistics_parts.h"
 
-// Histograms come from a uniform sample of the ranks.
-#define SAMPLE_SIZE 2048u
+// Histograms come from a uniform sample of the ranks: enough of them for each bound.
+#define SAMPLE_LEAST 2048u
+#define SAMPLE_PER_BOUND 20u
 
 struct column_sketch {
     struct distinct_sketch distinct;
     uint64_t nulls, bytes;
     type_oid type;
-    uint64_t *sample; // SAMPLE_SIZE ranks; the first min(SAMPLE_SIZE, ranked) are filled in.
+    uint32_t bounds; // What the statistics may keep: the target, plus one.
+    uint64_t *sample; // sample_size ranks; the first min(sample_size, ranked) are filled in.
+    uint32_t sample_size;
     uint64_t ranked;
     uint64_t random;
     struct part_counter *parts; // Of arrays and jsonb; or NULL.
@@ -45,10 +49,10 @@ static void sample_add(struct column_sketch *sketch, struct datum value)
     uint64_t rank;
     if (!statistics_rank(sketch->type, value, &rank)) return;
     uint64_t place = sketch->ranked++;
-    if (place >= SAMPLE_SIZE) {
-        sketch->random = hash_u64(sketch->random);
+    if (place >= sketch->sample_size) {
+        sketch->random = hash_u64(sketch->random + 1);
         place = sketch->random % sketch->ranked;
-        if (place >= SAMPLE_SIZE) return;
+        if (place >= sketch->sample_size) return;
     }
     sketch->sample[place] = rank;
 }
@@ -59,15 +63,14 @@ static int compare_ranks(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// With as many shares as the column's target says, where that is fewer.
-static void histogram(struct arena *arena, struct column_sketch *sketch, uint32_t target,
-    struct column_statistics *column)
+static void histogram(
+    struct arena *arena, struct column_sketch *sketch, struct column_statistics *column)
 {
-    uint32_t count = sketch->ranked < SAMPLE_SIZE ? (uint32_t)sketch->ranked : SAMPLE_SIZE;
-    uint32_t bounds = target == 0 || target > STATISTICS_BOUNDS_MAX ? STATISTICS_BOUNDS_MAX : target;
-    if (count < 2 || bounds < 2) return;
+    uint32_t count =
+        sketch->ranked < sketch->sample_size ? (uint32_t)sketch->ranked : sketch->sample_size;
+    if (count < 2 || sketch->bounds < 2) return;
     qsort(sketch->sample, count, sizeof sketch->sample[0], compare_ranks);
-    column->bound_count = count < bounds ? count : bounds;
+    column->bound_count = count < sketch->bounds ? count : sketch->bounds;
     column->bounds = ARENA_ARRAY(arena, uint64_t, column->bound_count);
     for (uint32_t i = 0; i < column->bound_count; i++)
         column->bounds[i] = sketch->sample[(uint64_t)i * (count - 1) / (column->bound_count - 1)];
@@ -159,12 +162,13 @@ out:
     return st;
 }
 
-static void column_counts(struct arena *arena, struct column_sketch *sketch, uint64_t rows, uint32_t target,
+static void column_counts(struct arena *arena, struct column_sketch *sketch, uint64_t rows,
     struct column_statistics *column)
 {
-    histogram(arena, sketch, target, column);
-    if (sketch->parts != NULL)
-        part_counter_finish(arena, sketch->parts, rows, &column->bound_count, &column->bounds);
+    histogram(arena, sketch, column);
+    if (sketch->parts != NULL && sketch->bounds > 1)
+        part_counter_finish(
+            arena, sketch->parts, rows, sketch->bounds - 1, &column->bound_count, &column->bounds);
 }
 
 static struct status joint_counts(struct task *task, struct arena *arena, const struct table_desc *table,
@@ -192,8 +196,18 @@ static struct status joint_counts(struct task *task, struct arena *arena, const 
     return st;
 }
 
+// How many bounds column `i`, or an expression behind the columns, may have.
+static uint32_t bounds_of(const struct table_desc *table, uint32_t i, uint32_t count, uint32_t target)
+{
+    uint32_t own = i < table->column_count ? table->columns[i].statistics_target : 0;
+    uint32_t bounds = own == 0 ? target + 1 : own, share = STATISTICS_BOUNDS_ALL_MAX / count;
+    if (share < STATISTICS_BOUNDS_LEAST) share = STATISTICS_BOUNDS_LEAST;
+    if (bounds > STATISTICS_BOUNDS_MAX) bounds = STATISTICS_BOUNDS_MAX;
+    return bounds < share ? bounds : share;
+}
+
 static struct collect *collect_new(struct task *task, struct arena *arena,
-    const struct table_desc *table, bool slowly)
+    const struct table_desc *table, uint32_t target, bool slowly)
 {
     struct collect *collect = ARENA_NEW(arena, struct collect);
     collect->sink = (struct result_sink){.columns = collect_columns, .row = collect_row};
@@ -204,15 +218,20 @@ static struct collect *collect_new(struct task *task, struct arena *arena,
     collect->working_ns = task_now_ns(task);
     collect->hashes = ARENA_ARRAY(arena, uint64_t, collect->column_count);
     collect->sketches = ARENA_ARRAY(arena, struct column_sketch, collect->column_count);
-    for (uint32_t i = 0; i < collect->column_count; i++)
-        collect->sketches[i].sample = ARENA_ARRAY(arena, uint64_t, SAMPLE_SIZE);
-    collect->joint = joint_collector_new(arena, table);
+    for (uint32_t i = 0; i < collect->column_count; i++) {
+        struct column_sketch *sketch = &collect->sketches[i];
+        sketch->bounds = bounds_of(table, i, collect->column_count, target);
+        sketch->sample_size = sketch->bounds * SAMPLE_PER_BOUND;
+        if (sketch->sample_size < SAMPLE_LEAST) sketch->sample_size = SAMPLE_LEAST;
+        sketch->sample = ARENA_ARRAY(arena, uint64_t, sketch->sample_size);
+    }
+    collect->joint = joint_collector_new(arena, table, target);
     return collect;
 }
 
 // The counts, of the table as it was at one instant: nobody is disturbed.
 static struct status gather(struct task *task, uint64_t tenant, struct arena *arena,
-    uint32_t table_id, const char *name, bool slowly, struct table_statistics *statistics)
+    uint32_t table_id, const char *name, uint32_t target, bool slowly, struct table_statistics *statistics)
 {
     struct status st = STATUS_OK;
     struct session *session = NULL;
@@ -223,7 +242,7 @@ static struct status gather(struct task *task, uint64_t tenant, struct arena *ar
     TRY(kv_now(task, tenant, &session->txn_as_of));
     TRY(session_txn_begin(task, session, true));
     TRY(catalog_table_by_id(task, session, table_id, &table));
-    collect = collect_new(task, arena, table, slowly);
+    collect = collect_new(task, arena, table, target, slowly);
     TRY(scan_table(task, session, arena, table, collect));
     *statistics = (struct table_statistics){.name = arena_strdup(arena, name),
         .created_us = session->txn_start_us,
@@ -237,7 +256,7 @@ static struct status gather(struct task *task, uint64_t tenant, struct arena *ar
             .distinct_count = distinct_sketch_estimate(&sketch->distinct, present),
             .null_count = sketch->nulls,
             .size_average = present == 0 ? 0 : sketch->bytes / present};
-        column_counts(arena, sketch, collect->rows, table->columns[i].statistics_target, &statistics->columns[i]);
+        column_counts(arena, sketch, collect->rows, &statistics->columns[i]);
     }
     TRY(joint_counts(task, arena, table, collect, statistics));
 out:
@@ -264,7 +283,9 @@ static struct status collect_and_keep(struct task *task, struct session *session
     if (session->reader != 0)
         return status_make(E_READ_ONLY_TRANSACTION, "cannot execute ANALYZE in a read-only transaction");
     arena_init(&arena, &session->account);
-    TRY(gather(task, session->tenant, &arena, table->id, name, slowly, &statistics));
+    const uint32_t target =
+        (uint32_t)strtoul(vars_get(session, "default_statistics_target"), NULL, 10);
+    TRY(gather(task, session->tenant, &arena, table->id, name, target, slowly, &statistics));
     buffer_init(&encoded, &arena);
     statistics_encode(&encoded, &statistics);
     // Estimates are not part of anybody's transaction: written in one of their own, and the caches told.

@@ -32,6 +32,7 @@ struct object { // One CREATE STATISTICS.
 struct joint_collector {
     struct arena *arena;
     const struct table_desc *table;
+    uint32_t target; // Of objects and columns without their own.
     struct object *objects;
     uint32_t object_count;
     uint32_t slot_count;
@@ -109,7 +110,8 @@ static void add_member(
     object->slots[object->member_count++] = slot;
 }
 
-struct joint_collector *joint_collector_new(struct arena *arena, const struct table_desc *table)
+struct joint_collector *joint_collector_new(
+    struct arena *arena, const struct table_desc *table, uint32_t target)
 {
     if (table->statistics_count == 0) return NULL;
     struct joint_collector *collector = ARENA_NEW(arena, struct joint_collector);
@@ -117,6 +119,7 @@ struct joint_collector *joint_collector_new(struct arena *arena, const struct ta
     uint32_t next = table->column_count; // Expressions come after the columns.
     collector->arena = arena;
     collector->table = table;
+    collector->target = target;
     collector->sources = ARENA_ARRAY(arena, uint32_t, slots_max);
     collector->types = ARENA_ARRAY(arena, type_oid, slots_max);
     collector->has_text = ARENA_ARRAY(arena, bool, slots_max);
@@ -305,10 +308,11 @@ static uint32_t common_max(const struct joint_collector *collector, const struct
 {
     uint32_t target = object->desc->target;
     for (uint32_t k = 0; target == 0 && k < object->desc->column_count; k++) {
-        uint32_t of = collector->table->columns[object->slots[k]].statistics_target;
+        uint32_t of = collector->table->columns[collector->sources[object->slots[k]]].statistics_target;
         if (of > target) target = of;
     }
-    return target == 0 ? JOINT_COMMON_DEFAULT : target - 1 < COMMON_MAX ? target - 1 : COMMON_MAX;
+    if (target == 0) target = collector->target + 1;
+    return target - 1 < COMMON_MAX ? target - 1 : COMMON_MAX;
 }
 
 static bool is_too_long(const struct joint_collector *collector, const struct object *object, uint32_t row)

@@ -16,12 +16,12 @@ struct task;
 
 #define JOINT_SAMPLE_ROWS 8192u
 #define JOINT_TEXT_BYTES_MAX 1024u // Rows with a longer text are in no list of common values.
-#define JOINT_COMMON_DEFAULT 100u  // Common combinations, where no target says.
 
 struct joint_collector;
 // `values` of a row are the table's columns, and after them the expressions of its statistics objects in their order.
-// NULL when the table has no such objects.
-struct joint_collector *joint_collector_new(struct arena *arena, const struct table_desc *table);
+// NULL when the table has no such objects. `target`: common combinations of those without a target of their own.
+struct joint_collector *joint_collector_new(
+    struct arena *arena, const struct table_desc *table, uint32_t target);
 // `hashes`: type_hash of each value, anything for NULLs.
 void joint_collector_add(
     struct joint_collector *collector, const struct datum *values, const uint64_t *hashes);

@@ -13,7 +13,6 @@
 #define COUNTER_LEFT 3000u
 #define ROWS_WHOLE 16384u // Beyond so many one of SAMPLE_STEP rows is looked at.
 #define SAMPLE_STEP 8u
-#define KEPT_MAX (STATISTICS_BOUNDS_MAX - 1)
 #define SHARE_BITS 24u
 #define REST_BITS 40u
 #define TERMS_MAX 4u // Of conditions that must hold together: further ones say no more.
@@ -118,7 +117,7 @@ static uint64_t scaled(double share, uint32_t bits)
 }
 
 void part_counter_finish(struct arena *arena, struct part_counter *counter, uint64_t rows,
-    uint32_t *count, uint64_t **numbers)
+    uint32_t most, uint32_t *count, uint64_t **numbers)
 {
     *count = 0;
     if (counter->used == 0 || rows == 0) return;
@@ -126,8 +125,9 @@ void part_counter_finish(struct arena *arena, struct part_counter *counter, uint
     const struct counted *sorted = in_order(counter, &counter->scratch);
     uint64_t rest = counter->occurrences;
     uint32_t kept = 0;
-    *numbers = ARENA_ARRAY(arena, uint64_t, STATISTICS_BOUNDS_MAX);
-    for (; kept < KEPT_MAX && kept < counter->used; kept++) {
+    if (most > counter->used) most = counter->used;
+    *numbers = ARENA_ARRAY(arena, uint64_t, most + 1);
+    for (; kept < most; kept++) {
         const uint64_t share = scaled((double)sorted[kept].rows / (double)rows, SHARE_BITS);
         (*numbers)[kept + 1] = sorted[kept].hash >> SHARE_BITS << SHARE_BITS | share;
         rest -= sorted[kept].rows < rest ? sorted[kept].rows : rest;

@@ -16,9 +16,9 @@ struct part_counter;
 // NULL: values of the type have no parts.
 struct part_counter *part_counter_new(struct arena *arena, type_oid type);
 CHECKED struct status part_counter_add(struct part_counter *counter, struct datum value);
-// *count 0: no part was seen. `rows` are those of the table.
+// *count 0: no part was seen. `rows` are those of the table. At most `most` parts are listed.
 void part_counter_finish(struct arena *arena, struct part_counter *counter, uint64_t rows,
-    uint32_t *count, uint64_t **numbers);
+    uint32_t most, uint32_t *count, uint64_t **numbers);
 void part_counter_fini(struct part_counter *counter);
 
 // The share of the rows for which `column operator value` may hold, from these numbers; below 0: unknown.

@@ -90,6 +90,27 @@ class Explain(unittest.TestCase):
             session.run("ANALYZE place")
         self.assertEqual(self.estimate("SELECT zip % 7, count(*) FROM place GROUP BY zip % 7"), 200)
 
+    def test_statistics_are_as_fine_as_their_target(self):
+        """default_statistics_target, and a column's own, say how many shares a histogram has and how many values are listed."""
+        with self.server.connect("main") as session:
+            session.run("CREATE TABLE steep (a INT, b INT, c INT, tags INT[])")
+            session.run("INSERT INTO steep SELECT i * i, i * i, i % 50, ARRAY[i % 50] FROM generate_series(1, 3000) i")
+            session.run("ALTER TABLE steep ALTER COLUMN b SET STATISTICS 1000")
+            session.run("CREATE STATISTICS steep_all (mcv) ON c, tags FROM steep")
+
+            def learn(target):
+                session.run("SET default_statistics_target = %s" % target)
+                session.run("ANALYZE steep")
+                return (abs(self.estimate("SELECT * FROM steep WHERE a < 40000") - 200), abs(self.estimate("SELECT * FROM steep WHERE b < 40000") - 200),
+                        session.value("SELECT cardinality(most_common_freqs) FROM pg_stats_ext WHERE statistics_name = 'steep_all'"))
+            coarse, default, fine = learn(2), learn("DEFAULT"), learn(10000)
+            self.assertGreater(coarse[0], 8 * default[0])
+            self.assertLess(fine[0], 5)
+            self.assertLess(max(each[1] for each in (coarse, default, fine)), 5)  # The column's own target.
+            self.assertEqual([each[2] for each in (coarse, default, fine)], [2, 50, 50])
+            session.run("ALTER TABLE steep ALTER COLUMN b SET STATISTICS -1")
+            self.assertEqual(learn(2)[1], coarse[0])
+
     def test_keys_are_named_by_what_they_stand_for(self):
         """As PostgreSQL shows them."""
         (document,) = self.explain(
