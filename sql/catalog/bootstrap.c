@@ -7,6 +7,7 @@
 #include "sql/session/internal.h"
 #include "sql/parse/parse.h"
 #include "sql/user/role.h"
+#include "sql/user/role_predefined.h"
 #include "sql/service/settings.h"
 
 #define TABLE_SETS_MAX 8u
@@ -95,7 +96,7 @@ static struct status make_database(
     struct schema_desc schema = {.id = id + 1,
         .database_id = id,
         .name = "public",
-        .owner = ROLE_ADMIN,
+        .owner = is_system ? ROLE_ADMIN : ROLE_DATABASE_OWNER,
         .grants = &schema_grant,
         .grant_count = 1};
 

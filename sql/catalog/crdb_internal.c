@@ -6,7 +6,7 @@
 #include "kv/key.h"
 #include "sql/session/internal.h"
 #include "sql/catalog/pg_catalog.h"
-#include "sql/user/privilege.h"
+#include "sql/user/privilege_object.h"
 #include "sql/service/settings.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -90,8 +90,7 @@ static struct status table_row(struct pg_rows *rows, const struct table_desc *ta
 {
     struct pg_row row;
     bool seen;
-    struct status st = pg_user_has_any(rows->task, rows->session, table->owner, table->grants,
-        table->grant_count, UINT32_MAX, &seen);
+    struct status st = pg_user_has_any_of_table(rows->task, rows->session, table, UINT32_MAX, &seen);
     if (failed(st) || !seen) return st;
     pg_row_begin(&row, rows->sink);
     pg_put_int(&row, "table_id", table->id);

@@ -7,7 +7,7 @@
 #include "sql/type/collation.h"
 #include "sql/catalog/catalog_text.h"
 #include "sql/catalog/pg_catalog.h"
-#include "sql/user/privilege.h"
+#include "sql/user/privilege_object.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ROWS(name_) \
@@ -21,8 +21,7 @@ static const char *yes_no(bool value)
 
 static struct status visible(struct pg_rows *rows, const struct table_desc *table, bool *seen)
 {
-    return pg_user_has_any(rows->task, rows->session, table->owner, table->grants,
-        table->grant_count, UINT32_MAX, seen);
+    return pg_user_has_any_of_table(rows->task, rows->session, table, UINT32_MAX, seen);
 }
 
 // --- schemas and tables --------------------------------------------------------------------------------------
@@ -49,7 +48,7 @@ ROWS(schemata_rows)
         st = schema_row(sink, rows.database->name, schema->name, schema->owner);
     for (uint32_t i = 0; !failed(st) && i < rows.schema_count; i++) {
         schema = rows.schemas[i];
-        st = pg_user_has_any(task, session, schema->owner, schema->grants, schema->grant_count,
+        st = pg_user_has_any_of_schema(task, session, schema,
             PRIVILEGE_CREATE | PRIVILEGE_USAGE, &seen);
         if (!failed(st) && seen)
             st = schema_row(sink, rows.database->name, schema->name, schema->owner);

@@ -6,7 +6,7 @@
 
 #include "sql/catalog/pg_catalog.h"
 #include "sql/plan/plan.h"
-#include "sql/user/privilege.h"
+#include "sql/user/privilege_object.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ROWS(name_) \
@@ -50,8 +50,7 @@ static struct status each_constraint(
     struct status st = STATUS_OK;
     bool seen;
     if (table->kind != RELATION_TABLE) return st;
-    TRY(pg_user_has_any(rows->task, rows->session, table->owner, table->grants, table->grant_count,
-        SEEING_PRIVILEGES, &seen));
+    TRY(pg_user_has_any_of_table(rows->task, rows->session, table, SEEING_PRIVILEGES, &seen));
     if (!seen) return st;
     for (uint32_t i = 0; i < table->index_count; i++) {
         const struct index_desc *index = &table->indexes[i];

@@ -6,7 +6,7 @@
 #include "sql/catalog/catalog_text.h"
 #include "sql/catalog/pg_catalog.h"
 #include "sql/user/role.h"
-#include "sql/user/privilege.h"
+#include "sql/user/privilege_object.h"
 #include "sql/service/sequence.h"
 #include "sql/plan/statistics.h"
 
@@ -136,8 +136,7 @@ static struct status sequence_row(struct pg_rows *rows, const struct table_desc 
     bool is_called = false, may_see = false;
     struct pg_row row;
     if (table->kind != RELATION_SEQUENCE) return st;
-    TRY(pg_user_has_any(rows->task, rows->session, table->owner, table->grants, table->grant_count,
-        PRIVILEGE_SELECT | PRIVILEGE_USAGE, &may_see));
+    TRY(pg_user_has_any_of_table(rows->task, rows->session, table, PRIVILEGE_SELECT | PRIVILEGE_USAGE, &may_see));
     if (may_see) TRY(sequence_peek(rows->task, rows->session, table, &last_value, &is_called));
     pg_row_begin(&row, rows->sink);
     pg_put_text(&row, "schemaname", pg_schema_name(rows, table->schema_id));
@@ -170,8 +169,7 @@ static struct status stats_row(struct pg_rows *rows, const struct table_desc *ta
     bool found, may_see;
     struct pg_row row;
     if (table->kind != RELATION_TABLE) return st;
-    TRY(pg_user_has_any(rows->task, rows->session, table->owner, table->grants, table->grant_count,
-        PRIVILEGE_SELECT, &may_see));
+    TRY(pg_user_has_any_of_table(rows->task, rows->session, table, PRIVILEGE_SELECT, &may_see));
     if (!may_see) return st;
     TRY(statistics_read(
         rows->task, rows->session, &rows->arena, table->id, &statistics, &found));

@@ -9,7 +9,7 @@
 #include "sql/function/function_table.h"
 #include "sql/catalog/pg_catalog.h"
 #include "sql/plan/plan.h"
-#include "sql/user/privilege.h"
+#include "sql/user/privilege_object.h"
 #include "sql/plan/statistics.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -347,8 +347,7 @@ static struct status each_estimate(struct pg_rows *rows, const struct table_desc
     struct table_statistics all;
     bool found, may_see;
     if (table->statistics_count == 0) goto out;
-    TRY(pg_user_has_any(rows->task, rows->session, table->owner, table->grants, table->grant_count,
-        PRIVILEGE_SELECT, &may_see));
+    TRY(pg_user_has_any_of_table(rows->task, rows->session, table, PRIVILEGE_SELECT, &may_see));
     if (!may_see) goto out;
     TRY(statistics_read(rows->task, rows->session, &rows->arena, table->id, &all, &found));
     for (uint32_t i = 0; i < table->statistics_count; i++) {

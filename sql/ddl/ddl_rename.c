@@ -8,6 +8,7 @@
 
 #include "kv/key.h"
 #include "sql/user/role.h"
+#include "sql/user/role_predefined.h"
 
 // --- databases and schemas -----------------------------------------------------------------------------
 
@@ -63,8 +64,7 @@ out:
     return st;
 }
 
-static struct status put_public_schema(
-    struct statement_context *context, uint32_t database_id, const char *owner)
+static struct status put_public_schema(struct statement_context *context, uint32_t database_id)
 {
     struct status st = STATUS_OK;
     struct name_value existing;
@@ -79,7 +79,7 @@ static struct status put_public_schema(
     struct schema_desc schema = {.id = id,
         .database_id = database_id,
         .name = "public",
-        .owner = owner,
+        .owner = ROLE_DATABASE_OWNER,
         .grants = &grant,
         .grant_count = 1};
     TRY(catalog_put_schema(context->task, context->session, &schema));
@@ -135,7 +135,7 @@ struct status ddl_create_database(struct statement_context *context)
     struct database_desc database = {
         .id = id, .name = create->name, .owner = owner, .grants = &grant, .grant_count = 1};
     TRY(catalog_put_database(task, session, &database));
-    TRY(put_public_schema(context, id, owner));
+    TRY(put_public_schema(context, id));
 out:
     return st;
 }

@@ -6,11 +6,12 @@
 #include "core/text.h"
 #include "sql/function/function_table.h"
 #include "sql/catalog/pg_catalog.h"
-#include "sql/user/privilege.h"
+#include "sql/user/privilege_object.h"
 #include "sql/user/role.h"
 
 // What is asked about, once it is found.
 struct subject {
+    enum privileged kind;
     const char *owner;
     const struct privilege_grant *grants;
     uint32_t grant_count;
@@ -27,17 +28,44 @@ struct subject {
 #define DATABASE_PRIVILEGES (PRIVILEGE_CREATE | PRIVILEGE_CONNECT | PRIVILEGE_TEMPORARY)
 #define SCHEMA_PRIVILEGES (PRIVILEGE_CREATE | PRIVILEGE_USAGE)
 
-struct status pg_user_has_any(struct task *task, struct session *session, const char *owner,
-    const struct privilege_grant *grants, uint32_t count, uint32_t bits, bool *has)
+static struct status has_any(struct task *task, struct session *session, const struct subject *subject,
+    uint32_t bits, bool *has)
 {
     *has = session->internal || session->superuser;
     for (uint32_t bit = 1; bit != 0 && bit <= PRIVILEGE_EXECUTE && !*has; bit <<= 1) {
         if ((bits & bit) == 0) continue;
-        struct status st = privilege_role_has(
-            task, session, session->user, owner, grants, count, bit, has);
+        struct status st = privilege_role_has_of(task, session, session->user, subject->kind,
+            subject->owner, subject->grants, subject->grant_count, bit, has);
         if (failed(st)) return st;
     }
     return STATUS_OK;
+}
+
+struct status pg_user_has_any(struct task *task, struct session *session, const char *owner,
+    const struct privilege_grant *grants, uint32_t count, uint32_t bits, bool *has)
+{
+    const struct subject subject = {.owner = owner, .grants = grants, .grant_count = count};
+    return has_any(task, session, &subject, bits, has);
+}
+
+struct status pg_user_has_any_of_table(struct task *task, struct session *session,
+    const struct table_desc *table, uint32_t bits, bool *has)
+{
+    const struct subject subject = {.kind = privileged_relation(table),
+        .owner = table->owner,
+        .grants = table->grants,
+        .grant_count = table->grant_count};
+    return has_any(task, session, &subject, bits, has);
+}
+
+struct status pg_user_has_any_of_schema(struct task *task, struct session *session,
+    const struct schema_desc *schema, uint32_t bits, bool *has)
+{
+    const struct subject subject = {.kind = privileged_schema(schema),
+        .owner = schema->owner,
+        .grants = schema->grants,
+        .grant_count = schema->grant_count};
+    return has_any(task, session, &subject, bits, has);
 }
 
 // --- arguments -----------------------------------------------------------------------------------------
@@ -111,8 +139,8 @@ static struct status answer(struct function_call *call, const char *role,
     for (uint32_t bit = 1; bit != 0 && bit <= PRIVILEGE_EXECUTE && !has; bit <<= 1) {
         struct status st = STATUS_OK;
         if (asked->bits & bit)
-            st = privilege_role_has(call->task, call->session, role, subject->owner,
-                subject->grants, subject->grant_count, bit, &has);
+            st = privilege_role_has_of(call->task, call->session, role, subject->kind,
+                subject->owner, subject->grants, subject->grant_count, bit, &has);
         if (!failed(st) && !has && (asked->grantable & bit))
             st = privilege_role_has(call->task, call->session, role, subject->owner, grantable,
                 subject->grant_count, bit, &has);
@@ -137,6 +165,7 @@ static struct status find_table(struct function_call *call, type_oid type, struc
     *table = relation.table;
     subject->missing = relation.table == NULL;
     if (subject->missing) return st;
+    subject->kind = privileged_relation(relation.table);
     subject->owner = relation.table->owner;
     subject->grants = relation.table->grants;
     subject->grant_count = relation.table->grant_count;
@@ -183,6 +212,7 @@ static struct status find_schema(
     subject->missing = schema == NULL;
     if (schema == NULL) return st;
     bool is_virtual = schema->database_id == 0;
+    subject->kind = privileged_schema(schema);
     subject->owner = schema->owner;
     subject->grants = is_virtual ? &everybody : schema->grants;
     subject->grant_count = is_virtual ? 1 : schema->grant_count;

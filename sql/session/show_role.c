@@ -2,6 +2,7 @@
 //
 // SHOW USERS, ROLES, GRANTS, SYSTEM GRANTS.
 #include "sql/user/role.h"
+#include "sql/user/role_predefined.h"
 #include "sql/session/show.h"
 
 // --- SHOW USERS, ROLES -------------------------------------------------------------------------------------
@@ -58,6 +59,7 @@ static struct status show_users(struct statement_context *context)
     TRY(role_memberships(
         context->task, context->session, context->arena, &memberships, &membership_count));
     for (uint32_t i = 0; i < role_count; i++) {
+        if (role_name_is_reserved(roles[i]->name)) continue; // The same in every virtual cluster.
         struct datum row[] = {datum_text(roles[i]->name),
             datum_text(role_options(context->arena, roles[i])),
             datum_text(member_of(context->arena, roles[i], memberships, membership_count))};
@@ -252,7 +254,8 @@ static struct status show_role_grants(struct statement_context *context)
 
     TRY(role_memberships(context->task, context->session, context->arena, &memberships, &count));
     for (uint32_t i = 0; i < count; i++) {
-        bool wanted = show->targets.count == 0 && !show->has_target;
+        bool wanted = show->targets.count == 0 && !show->has_target &&
+                      !role_name_is_reserved(memberships[i].member);
         for (uint32_t k = 0; k < show->targets.count; k++)
             wanted |= strcmp(show->targets.items[k].name, memberships[i].role) == 0;
         if (show->has_target && show->target.name != NULL)

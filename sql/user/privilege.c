@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "sql/user/privilege.h"
+#include "sql/user/privilege_object.h"
 
 #include "core/invariant.h"
 #include "core/text.h"
 #include "sql/catalog/bootstrap.h"
 #include "sql/catalog/catalog.h"
 #include "sql/user/role.h"
+#include "sql/user/role_predefined.h"
 #include "sql/session/session.h"
 
 // Names, PostgreSQL's letters in access lists, and the objects that have it: t table, s sequence, n schema,
@@ -94,9 +95,41 @@ char privilege_acl_letter(uint32_t bit)
     return 0;
 }
 
+// Takes away of *bits what the grants give the role.
+static struct status take_granted(struct task *task, struct session *session, const char *role,
+    const struct privilege_grant *grants, uint32_t grant_count, uint32_t *bits)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < grant_count && *bits != 0; i++) {
+        if ((grants[i].privileges & *bits) == 0) continue;
+        bool member = strcmp(grants[i].role, ROLE_PUBLIC_NAME) == 0;
+        if (!member) TRY(role_is_member(task, session, role, grants[i].role, &member));
+        if (member) *bits &= ~grants[i].privileges;
+    }
+out:
+    return st;
+}
+
+// What predefined roles hold of every object of a kind, whatever was granted.
+#define WRITES (PRIVILEGE_INSERT | PRIVILEGE_UPDATE | PRIVILEGE_DELETE)
+static const struct privilege_grant of_relations[] = {
+    {.role = ROLE_READ_ALL_DATA, .privileges = PRIVILEGE_SELECT},
+    {.role = ROLE_WRITE_ALL_DATA, .privileges = WRITES}};
+static const struct privilege_grant of_schemas[] = {
+    {.role = ROLE_READ_ALL_DATA, .privileges = PRIVILEGE_USAGE},
+    {.role = ROLE_WRITE_ALL_DATA, .privileges = PRIVILEGE_USAGE}};
+
 struct status privilege_role_has(struct task *task, struct session *session, const char *role,
     const char *owner, const struct privilege_grant *grants, uint32_t grant_count, uint32_t bits,
     bool *has)
+{
+    return privilege_role_has_of(
+        task, session, role, PRIVILEGED_OTHER, owner, grants, grant_count, bits, has);
+}
+
+struct status privilege_role_has_of(struct task *task, struct session *session, const char *role,
+    enum privileged kind, const char *owner, const struct privilege_grant *grants,
+    uint32_t grant_count, uint32_t bits, bool *has)
 {
     struct status st = STATUS_OK;
     bool member;
@@ -108,25 +141,34 @@ struct status privilege_role_has(struct task *task, struct session *session, con
         TRY(role_is_member(task, session, role, owner, &member));
         if (member) goto out;
     }
-    for (uint32_t i = 0; i < grant_count && bits != 0; i++) {
-        if ((grants[i].privileges & bits) == 0) continue;
-        member = strcmp(grants[i].role, ROLE_PUBLIC_NAME) == 0;
-        if (!member) TRY(role_is_member(task, session, role, grants[i].role, &member));
-        if (member) bits &= ~grants[i].privileges;
-    }
+    TRY(take_granted(task, session, role, grants, grant_count, &bits));
+    if (kind == PRIVILEGED_RELATION) TRY(take_granted(task, session, role, of_relations, 2, &bits));
+    if (kind == PRIVILEGED_SCHEMA) TRY(take_granted(task, session, role, of_schemas, 2, &bits));
     *has = bits == 0;
 out:
     return st;
 }
 
-static struct status check(struct task *task, struct session *session, const char *owner,
-    const struct privilege_grant *grants, uint32_t grant_count, uint32_t bits, const char *kind,
-    const char *name)
+enum privileged privileged_relation(const struct table_desc *table)
+{
+    const bool rows = table->kind != RELATION_FUNCTION && table->kind != RELATION_COLLATION &&
+                      !relation_is_type(table->kind);
+    return rows && table->id >= CATALOG_FIRST_ID ? PRIVILEGED_RELATION : PRIVILEGED_OTHER;
+}
+
+enum privileged privileged_schema(const struct schema_desc *schema)
+{
+    return schema->database_id != CATALOG_SYSTEM_DATABASE ? PRIVILEGED_SCHEMA : PRIVILEGED_OTHER;
+}
+
+static struct status check(struct task *task, struct session *session, enum privileged object,
+    const char *owner, const struct privilege_grant *grants, uint32_t grant_count, uint32_t bits,
+    const char *kind, const char *name)
 {
     bool has;
     if (session->internal || session->superuser) return STATUS_OK;
-    struct status st =
-        privilege_role_has(task, session, session->user, owner, grants, grant_count, bits, &has);
+    struct status st = privilege_role_has_of(
+        task, session, session->user, object, owner, grants, grant_count, bits, &has);
     if (failed(st) || has) return st;
     return status_format(
         task->arena, E_INSUFFICIENT_PRIVILEGE, "permission denied for %s %s", kind, name);
@@ -150,11 +192,12 @@ struct status privilege_check_table(
         (bits == PRIVILEGE_USAGE || bits == PRIVILEGE_SELECT)) {
         bool has;
         uint32_t other = bits == PRIVILEGE_USAGE ? PRIVILEGE_UPDATE : PRIVILEGE_USAGE;
-        struct status st = privilege_role_has(task, session, session->user, table->owner,
-            table->grants, table->grant_count, other, &has);
+        struct status st = privilege_role_has_of(task, session, session->user,
+            privileged_relation(table), table->owner, table->grants, table->grant_count, other, &has);
         if (failed(st) || has) return st;
     }
-    return check(task, session, table->owner, table->grants, table->grant_count, bits,
+    return check(task, session, privileged_relation(table), table->owner, table->grants,
+        table->grant_count, bits,
         table->kind == RELATION_SEQUENCE               ? "sequence"
         : table->kind == RELATION_VIEW                 ? "view"
         : routine && table->function.kind == 'p'       ? "procedure"
@@ -195,8 +238,8 @@ struct status privilege_check_columns(struct task *task, struct session *session
     if (some && !session->internal && !session->superuser) {
         for (uint32_t bit = 1; bit != 0 && bit <= PRIVILEGE_REFERENCES; bit <<= 1) {
             if ((bits & bit & PRIVILEGES_OF_COLUMNS) == 0) continue;
-            TRY(privilege_role_has(task, session, session->user, table->owner, table->grants,
-                table->grant_count, bit, &has));
+            TRY(privilege_role_has_of(task, session, session->user, privileged_relation(table),
+                table->owner, table->grants, table->grant_count, bit, &has));
             if (!has) TRY(columns_have(task, session, table, bit, used, &has));
             if (has) left &= ~bit;
         }
@@ -211,14 +254,14 @@ struct status privilege_check_schema(
 {
     // Virtual schemas: everybody may use them, nobody may create in them.
     if (schema->database_id == 0 && (bits & PRIVILEGE_CREATE) == 0) return STATUS_OK;
-    return check(task, session, schema->owner, schema->grants, schema->grant_count, bits, "schema",
+    return check(task, session, privileged_schema(schema), schema->owner, schema->grants, schema->grant_count, bits, "schema",
         schema->name);
 }
 
 struct status privilege_check_database(
     struct task *task, struct session *session, const struct database_desc *database, uint32_t bits)
 {
-    return check(task, session, database->owner, database->grants, database->grant_count, bits,
+    return check(task, session, PRIVILEGED_OTHER, database->owner, database->grants, database->grant_count, bits,
         "database", database->name);
 }
 

@@ -5,6 +5,7 @@
 #include "sql/ddl/ddl_internal.h"
 #include "sql/session/internal.h"
 #include "sql/user/role.h"
+#include "sql/user/role_predefined.h"
 
 // --- system privileges -----------------------------------------------------------------------------------
 
@@ -293,6 +294,12 @@ struct status privilege_owned_execute(struct statement_context *context)
         if (!member && !context->session->superuser && !context->session->internal)
             return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "permission denied to %s objects",
                 context->statement->tag == STATEMENT_DROP_OWNED ? "drop" : "reassign");
+        if (role_name_is_reserved(roles[i]))
+            return ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
+                context->statement->tag == STATEMENT_DROP_OWNED
+                    ? "cannot drop objects owned by role %s because they are required by the database system"
+                    : "cannot reassign ownership of objects owned by role %s because they are required by the database system",
+                roles[i]);
     }
     if (context->statement->tag == STATEMENT_DROP_OWNED)
         return drop_owned(context, roles, owned->roles.count, owned->behavior);

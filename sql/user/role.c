@@ -12,6 +12,7 @@
 #include "sql/ddl/ddl_internal.h"
 #include "sql/session/internal.h"
 #include "sql/user/privilege.h"
+#include "sql/user/role_predefined.h"
 #include "sql/session/session.h"
 #include "sql/session/session_role.h"
 
@@ -89,6 +90,11 @@ static bool flag_of(struct datum value)
     return !value.null && value.boolean;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct role *)a)->name, ((const struct role *)b)->name);
+}
+
 static struct status read_users(
     struct task *task, uint64_t tenant, struct session *session, struct role_set *set)
 {
@@ -99,9 +105,8 @@ static struct status read_users(
         "bypass_rls, is_role, connection_limit, valid_until FROM system.public.users "
         "ORDER BY username",
         0, NULL, NULL));
-    set->roles = ARENA_ARRAY(&set->arena, struct role, result.row_count);
-    set->role_count = (uint32_t)result.row_count;
-    for (uint32_t i = 0; i < set->role_count; i++) {
+    set->roles = ARENA_ARRAY(&set->arena, struct role, result.row_count + ROLES_PREDEFINED);
+    for (uint32_t i = 0; i < result.row_count; i++) {
         struct role *role = &set->roles[i];
         role->id = (uint32_t)internal_value(&result, i, 0).integer;
         role->name = text_of(&set->arena, internal_value(&result, i, 1));
@@ -119,6 +124,14 @@ static struct status read_users(
         role->has_valid_until = !until.null;
         if (!until.null) role->valid_until_us = until.integer;
     }
+    set->role_count = (uint32_t)result.row_count;
+    for (uint32_t i = 0; i < ROLES_PREDEFINED; i++)
+        set->roles[set->role_count++] = (struct role){.id = roles_predefined[i].id,
+            .name = roles_predefined[i].name,
+            .inherit = true,
+            .is_role = true,
+            .connection_limit = -1};
+    qsort(set->roles, set->role_count, sizeof *set->roles, by_name);
 out:
     return st;
 }
@@ -134,12 +147,19 @@ static struct status read_rest(
         "SELECT role, member, is_admin FROM system.public.role_members ORDER BY role, member", 0,
         NULL, NULL));
     set->membership_count = (uint32_t)result.row_count;
-    set->memberships = ARENA_ARRAY(arena, struct role_membership, result.row_count);
+    set->memberships =
+        ARENA_ARRAY(arena, struct role_membership, result.row_count + 2 * ROLES_PREDEFINED);
     for (uint32_t i = 0; i < set->membership_count; i++)
         set->memberships[i] =
             (struct role_membership){.role = text_of(arena, internal_value(&result, i, 0)),
                 .member = text_of(arena, internal_value(&result, i, 1)),
                 .admin_option = flag_of(internal_value(&result, i, 2))};
+    for (uint32_t i = 0; i < ROLES_PREDEFINED; i++) {
+        const struct role_predefined *each = &roles_predefined[i];
+        for (uint32_t k = 0; k < 2 && each->member_of[k] != NULL; k++)
+            set->memberships[set->membership_count++] =
+                (struct role_membership){.role = each->member_of[k], .member = each->name};
+    }
     TRY(internal_query(task, tenant, session, arena, &result,
         "SELECT grantee, privilege, grantable FROM system.public.privileges "
         "ORDER BY grantee, privilege",
@@ -288,6 +308,15 @@ struct status role_is_member(struct task *task, struct session *session, const c
     struct role_set *set = NULL;
     *member_of = strcmp(member, role) == 0;
     if (*member_of) return STATUS_OK;
+    // Who owns the database is the one member of pg_database_owner.
+    if (strcmp(role, ROLE_DATABASE_OWNER) == 0) {
+        const struct database_desc *database;
+        if (session->database == NULL) return STATUS_OK;
+        st = catalog_database(task, session, NULL, false, &database);
+        if (status_is(st, E_INVALID_CATALOG_NAME)) return STATUS_OK; // Dropped meanwhile.
+        if (failed(st)) goto out;
+        role = arena_strdup(task->arena, database->owner);
+    }
     TRY(set_acquire(task, session->tenant, session, &set));
     *member_of = is_member(set, member, role, 0);
 out:
@@ -415,6 +444,8 @@ struct status privilege_has_system(
         *has = strcmp(grant->grantee, ROLE_PUBLIC_NAME) == 0 ||
                is_member(set, role, grant->grantee, 0);
     }
+    const char *stands = role_of_system_privilege(privilege);
+    if (!*has && stands != NULL) *has = is_member(set, role, stands, 0);
     if (!*has && strcmp(privilege, "REPLICATION") == 0) {
         const struct role *found = find(set, role);
         *has = found != NULL && found->replication;

@@ -8,6 +8,7 @@
 #include "sql/session/internal.h"
 #include "sql/user/privilege.h"
 #include "sql/user/role.h"
+#include "sql/user/role_predefined.h"
 
 struct renaming {
     struct statement_context *context;
@@ -142,6 +143,7 @@ struct status role_rename(struct statement_context *context, const struct rename
     bool exists, is_admin;
 
     TRY(role_resolve(task, session, &written, false, &name));
+    if (role_name_is_reserved(name)) return role_check_name(context, name);
     if (strcmp(name, ROLE_ROOT) == 0 || strcmp(name, ROLE_ADMIN) == 0)
         return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "cannot rename role %s", name);
     if (strcmp(name, session->user) == 0)

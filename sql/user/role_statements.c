@@ -9,6 +9,7 @@
 #include "sql/ddl/ddl_internal.h"
 #include "sql/session/internal.h"
 #include "sql/user/role.h"
+#include "sql/user/role_predefined.h"
 #include "sql/service/settings.h"
 #include "sql/session/vars.h"
 
@@ -48,12 +49,20 @@ struct status role_check_name(struct statement_context *context, const char *nam
 {
     if (strcmp(name, ROLE_PUBLIC_NAME) == 0 || strcmp(name, "none") == 0)
         return ddl_error(context, E_RESERVED_NAME, "role name \"%s\" is reserved", name);
-    if (strncmp(name, "pg_", 3) == 0) {
+    if (role_name_is_reserved(name)) {
         struct status st =
             ddl_error(context, E_RESERVED_NAME, "role name \"%s\" is reserved", name);
         return status_detail(context->arena, st, "Role names starting with \"pg_\" are reserved.");
     }
     return STATUS_OK;
+}
+
+static struct status check_alterable(struct statement_context *context, const struct role_name *role)
+{
+    if (role->kind != ROLE_NAMED || !role_name_is_reserved(role->name)) return STATUS_OK;
+    struct status st =
+        ddl_error(context, E_RESERVED_NAME, "role name \"%s\" is reserved", role->name);
+    return status_detail(context->arena, st, "Cannot alter reserved roles.");
 }
 
 // --- passwords ---------------------------------------------------------------------------------------
@@ -247,11 +256,33 @@ out:
 
 // --- memberships ---------------------------------------------------------------------------------------
 
+// Of predefined roles in others of them: they are as they are.
+static bool is_membership_by_nature(const char *role, const char *member)
+{
+    for (uint32_t i = 0; i < ROLES_PREDEFINED; i++) {
+        const struct role_predefined *each = &roles_predefined[i];
+        for (uint32_t k = 0; k < 2 && each->member_of[k] != NULL; k++)
+            if (strcmp(each->name, member) == 0 && strcmp(each->member_of[k], role) == 0) return true;
+    }
+    return false;
+}
+
 static struct status add_member(
     struct statement_context *context, const char *role, const char *member, bool admin)
 {
     struct status st = STATUS_OK;
     bool circular;
+    if (strcmp(role, ROLE_DATABASE_OWNER) == 0)
+        return ddl_error(context, E_INTERNAL, "role \"%s\" cannot have explicit members", role);
+    if (strcmp(member, ROLE_DATABASE_OWNER) == 0)
+        return ddl_error(
+            context, E_INTERNAL, "role \"%s\" cannot be a member of any role", member);
+    if (is_membership_by_nature(role, member)) {
+        if (admin)
+            return ddl_unsupported(context, "WITH ADMIN OPTION of one predefined role for another that it has");
+        ddl_notice(context, "role \"%s\" is already a member of role \"%s\"", member, role);
+        return STATUS_OK;
+    }
     TRY(role_is_member(context->task, context->session, role, member, &circular));
     if (circular)
         return ddl_error(context, SQLSTATE('0', 'L', 'P', '0', '1'),
@@ -272,6 +303,8 @@ static struct status remove_member(
     struct statement_context *context, const char *role, const char *member, bool admin_option_only)
 {
     struct datum params[] = {datum_text(role), datum_text(member)};
+    if (is_membership_by_nature(role, member))
+        return ddl_unsupported(context, "REVOKE of a predefined role from a predefined role that has it");
     struct status st = run(context, NULL,
         admin_option_only ? "UPDATE system.public.role_members SET is_admin = false "
                             "WHERE role = $1 AND member = $2"
@@ -382,7 +415,9 @@ struct status role_create_execute(struct statement_context *context)
         goto out;
     }
     TRY(read_options(context, &create->options, &options));
-    TRY(catalog_new_id(context->task, context->session->tenant, &id));
+    do {
+        TRY(catalog_new_id(context->task, context->session->tenant, &id));
+    } while (role_id_is_predefined(id)); // Whose oids are PostgreSQL's.
     struct datum params[] = {
         datum_text(name), datum_int(id), datum_bool(!create->is_user), datum_bool(create->is_user)};
     const type_oid types[] = {TYPE_TEXT, TYPE_INT8, TYPE_BOOL, TYPE_BOOL};
@@ -406,6 +441,7 @@ struct status role_alter_execute(struct statement_context *context)
     struct role_options options;
     const char *name;
 
+    TRY(check_alterable(context, &alter->role));
     if (alter->if_not_exists && alter->role.kind == ROLE_NAMED) {
         bool exists;
         TRY(role_exists(context->task, context->session, alter->role.name, &exists));
@@ -531,6 +567,9 @@ static struct status drop_role(struct statement_context *context, const char *na
 
     if (strcmp(name, ROLE_ROOT) == 0 || strcmp(name, ROLE_ADMIN) == 0)
         return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "cannot drop role/user %s", name);
+    if (role_name_is_reserved(name))
+        return ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
+            "cannot drop role %s because it is required by the database system", name);
     if (strcmp(name, context->session->user) == 0)
         return ddl_error(context, E_OBJECT_IN_USE, "current user cannot be dropped");
     TRY(role_is_member(context->task, context->session, name, ROLE_ADMIN, &target_is_admin));
@@ -625,6 +664,7 @@ static struct status settings_target(struct statement_context *context,
         *database = alter->database;
     }
     if (alter->has_role) {
+        TRY(check_alterable(context, &alter->role));
         TRY(role_resolve(context->task, context->session, &alter->role, false, role));
         if (strcmp(*role, context->session->user) != 0)
             TRY(role_check_may_manage(context, "alter role"));

@@ -116,7 +116,7 @@ class PsqlTest(unittest.TestCase):
         self.shows(r"\di", "public | t_pkey | index | root | t")
         self.shows(r"\ds", "public | s | sequence | root")
         self.shows(r"\dv", "public | v | view | root")
-        self.shows(r"\dn", "public | admin")
+        self.shows(r"\dn", "public | pg_database_owner")
         self.shows(r"\l", "defaultdb | admin | UTF8 | C.UTF-8 | C.UTF-8 | | libc | =Tc/admin +")
         self.shows(r"\du", "root | Superuser, Create role, Create DB, Replication, Bypass RLS | {admin}")
         self.shows(r"\dp t", "public | t | table | root=arwdDxt/root+| |")
@@ -142,7 +142,7 @@ class PsqlTest(unittest.TestCase):
         """vacuumdb and reindexdb name every table and materialized view, the catalog's too."""
         self.psql("CREATE MATERIALIZED VIEW kept AS SELECT 1 AS a")
         self.addCleanup(self.psql, "DROP MATERIALIZED VIEW kept")
-        for tool in (["vacuumdb", "--analyze"], ["vacuumdb", "--analyze-only"], ["reindexdb"]):
+        for tool in (["vacuumdb", "--analyze"], ["vacuumdb", "--analyze-only"], ["vacuumdb", "--analyze-in-stages"], ["reindexdb"]):
             for user in ("root", "alice"):
                 if tool == ["reindexdb"] and user == "alice":
                     continue  # Only owners may.
