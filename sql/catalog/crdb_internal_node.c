@@ -45,6 +45,19 @@ static int64_t pg_us(int64_t wall_ns)
     return wall_ns / 1000 - INT64_C(946684800000000);
 }
 
+// The columns that every table of nodes has.
+static void node_put(struct pg_row *row, const struct cluster_node *node)
+{
+    pg_put_int(row, "node_id", node->id);
+    pg_put_text(row, "network", "tcp");
+    pg_put_text(row, "address", node->address);
+    pg_put_text(row, "attrs", node->attrs);
+    pg_put_text(row, "locality", node->locality);
+    pg_put_text(row, "server_version", node->version);
+    pg_put_int(row, "started_at", pg_us(node->started_at_ns));
+    pg_put_bool(row, "is_live", node->alive);
+}
+
 ROWS(gossip_node_rows)
 {
     struct status st;
@@ -58,20 +71,13 @@ ROWS(gossip_node_rows)
     for (uint32_t i = 0; i < count; i++) {
         const struct cluster_node *node = &nodes[i];
         pg_row_begin(&row, sink);
-        pg_put_int(&row, "node_id", node->id);
-        pg_put_text(&row, "network", "tcp");
-        pg_put_text(&row, "address", node->address);
+        node_put(&row, node);
         pg_put_text(&row, "advertise_address", node->address);
         pg_put_text(&row, "sql_network", "tcp");
         pg_put_text(&row, "sql_address", node->sql_address);
         pg_put_text(&row, "advertise_sql_address", node->sql_address);
-        pg_put_text(&row, "attrs", node->attrs);
-        pg_put_text(&row, "locality", node->locality);
         pg_put_text(&row, "cluster_name", "");
-        pg_put_text(&row, "server_version", node->version);
         pg_put_text(&row, "build_tag", node->version);
-        pg_put_int(&row, "started_at", pg_us(node->started_at_ns));
-        pg_put_bool(&row, "is_live", node->alive);
         pg_put_int(&row, "ranges", node->ranges);
         pg_put_int(&row, "leases", cluster_leaderships(task->shard, node->id));
         TRY(pg_row_send(&row));
@@ -124,20 +130,13 @@ ROWS(node_status_rows)
     for (uint32_t i = 0; i < count; i++) {
         const struct cluster_node *node = &nodes[i];
         pg_row_begin(&row, sink);
-        pg_put_int(&row, "node_id", node->id);
-        pg_put_text(&row, "network", "tcp");
-        pg_put_text(&row, "address", node->address);
-        pg_put_text(&row, "attrs", node->attrs);
-        pg_put_text(&row, "locality", node->locality);
-        pg_put_text(&row, "server_version", node->version);
+        node_put(&row, node);
         pg_put_text(&row, "tag", node->version);
-        pg_put_int(&row, "started_at", pg_us(node->started_at_ns));
         pg_put_int(&row, "updated_at", pg_us(node->heartbeat_at_ns));
         pg_put_int(&row, "shards", node->shard_count);
         pg_put_int(&row, "disk_bytes", (int64_t)node->disk_bytes);
         pg_put_int(&row, "disk_free_bytes", (int64_t)node->disk_free_bytes);
         pg_put_int(&row, "data_bytes", (int64_t)node->data_bytes);
-        pg_put_bool(&row, "is_live", node->alive);
         pg_put_bool(&row, "is_draining", node->draining);
         pg_put_text(&row, "membership", memberships[node->membership]);
         TRY(pg_row_send(&row));

@@ -312,6 +312,15 @@ out:
     return st;
 }
 
+void ddl_remove_id(uint32_t *ids, uint32_t *count, uint32_t id)
+{
+    for (uint32_t i = 0; i < *count; i++) {
+        if (ids[i] != id) continue;
+        DDL_REMOVE(ids, *count, i);
+        return;
+    }
+}
+
 bool ddl_is_unfinished(const struct table_desc *table)
 {
     if (table->writes_blocked || table->rewrite != NULL) return true;

@@ -6,7 +6,6 @@
 #include "sql/ddl/schema_change.h"
 #include "sql/parse/deparse.h"
 #include "sql/parse/parse.h"
-#include "sql/session/execute.h"
 #include "sql/session/internal.h"
 
 struct status alter_back_reference_remove(
@@ -505,26 +504,7 @@ struct status alter_change_constraint(struct alter *alter)
         "constraint \"%s\" of relation \"%s\" does not exist", name, table->name);
 }
 
-// --- parts of a statement that are committed on their own -----------------------------------------------------
-
-#define PARTS_RETRIES_MAX 20u
-#define PARTS_PAUSE_NS 2000000ull
-
-struct status alter_again(
-    struct statement_context *context, struct status lost, uint32_t attempt, bool *again)
-{
-    struct status st = execute_settle(context->task, context->session, lost, false);
-    *again = lost.retry == RETRY_TRANSACTION && attempt < PARTS_RETRIES_MAX;
-    st.retry = RETRY_NEVER;
-    if (!*again) return st;
-    *again = false;
-    TRY(task_sleep(context->task, PARTS_PAUSE_NS << (attempt < 8 ? attempt : 8)));
-    context->session->attempt++;
-    TRY(session_txn_begin(context->task, context->session, true));
-    *again = true;
-out:
-    return st;
-}
+// --- SET NOT NULL of a large table ----------------------------------------------------------------------------
 
 // The column says what the check says, of which nobody knows.
 static struct status take_not_null(struct alter *alter, uint32_t constraint_id)

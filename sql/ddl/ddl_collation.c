@@ -288,11 +288,7 @@ struct status ddl_remove_collation(
     TRY(catalog_edit_database(
         context->task, context->session, context->arena, made->database_id, &database));
     TRY(catalog_delete_descriptor(context->task, context->session, id));
-    for (uint32_t i = 0; i < database->collation_count; i++) {
-        if (database->collations[i] != id) continue;
-        DDL_REMOVE(database->collations, database->collation_count, i);
-        break;
-    }
+    ddl_remove_id(database->collations, &database->collation_count, id);
     TRY(catalog_put_database(context->task, context->session, database));
 out:
     return st;

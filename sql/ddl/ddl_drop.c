@@ -176,11 +176,7 @@ static struct status forget_view(struct drop_set *set, const struct table_desc *
         if (set_has(set, view->depends_on[i])) continue;
         TRY(catalog_edit_table(
             context->task, context->session, context->arena, view->depends_on[i], &used));
-        for (uint32_t k = 0; k < used->depended_by_count; k++) {
-            if (used->depended_by[k] != view->id) continue;
-            DDL_REMOVE(used->depended_by, used->depended_by_count, k);
-            break;
-        }
+        ddl_remove_id(used->depended_by, &used->depended_by_count, view->id);
         TRY(catalog_put_table(context->task, context->session, used));
     }
 out:

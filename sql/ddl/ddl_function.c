@@ -735,11 +735,7 @@ struct status ddl_remove_function(
         context->task, context->session, context->arena, function->database_id, &database));
     TRY(catalog_delete_descriptor(context->task, context->session, id));
     TRY(ddl_delete_comments(context, COMMENT_ON_FUNCTION, id));
-    for (uint32_t i = 0; i < database->function_count; i++) {
-        if (database->functions[i] != id) continue;
-        DDL_REMOVE(database->functions, database->function_count, i);
-        break;
-    }
+    ddl_remove_id(database->functions, &database->function_count, id);
     TRY(catalog_put_database(context->task, context->session, database));
 out:
     return st;

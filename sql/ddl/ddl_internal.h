@@ -279,6 +279,8 @@ CHECKED struct status ddl_check_text(struct statement_context *context, struct e
         memmove(&(items)[index], &(items)[(index) + 1], ((count) - (index)-1) * sizeof *(items));  \
         (count)--;                                                                                 \
     } while (0)
+// Takes the id out of such an array, if it is there.
+void ddl_remove_id(uint32_t *ids, uint32_t *count, uint32_t id);
 
 // Adds a column as defined, without constraints that need other objects; its own CHECKs and keys are left to
 // the caller. Makes the sequence of SERIAL and IDENTITY. 42701.

@@ -687,11 +687,7 @@ struct status ddl_remove_type(struct statement_context *context, const struct ta
     TRY(ddl_delete_comments(context, COMMENT_ON_TYPE, type->id));
     TRY(catalog_edit_database(
         context->task, context->session, context->arena, type->database_id, &database));
-    for (uint32_t i = 0; i < database->type_count; i++) {
-        if (database->types[i] != type->id) continue;
-        DDL_REMOVE(database->types, database->type_count, i);
-        break;
-    }
+    ddl_remove_id(database->types, &database->type_count, type->id);
     TRY(catalog_put_database(context->task, context->session, database));
 out:
     return st;

@@ -189,11 +189,14 @@ static inline CHECKED struct status look(struct task *task, struct datum value)
     return UNLIKELY(value.size > LONG_BYTES) ? task_work(task, value.size) : STATUS_OK;
 }
 
-static struct status run_compare_bytes(
+// Equality of bytes, or the type's order.
+static struct status run_compare(
     struct task *task, struct expr_state *state, const struct expr_op *op, struct datum *dest)
 {
     struct status st = STATUS_OK;
     struct view a = view_of(state, op->a), b = view_of(state, op->b);
+    const enum scalar_compare compare = (enum scalar_compare)op->compare;
+    const bool bytes = op->code == X_COMPARE_BYTES;
     for (uint32_t n = 0; n < state->count; n++) {
         uint32_t i = state->rows[n];
         struct datum x = AT(a, i), y = AT(b, i);
@@ -202,29 +205,12 @@ static struct status run_compare_bytes(
             continue;
         }
         TRY(look(task, x));
-        bool equal = bytes_equal(datum_as_bytes(x), datum_as_bytes(y));
-        dest[i] = datum_bool(equal == (op->compare == COMPARE_EQ));
-    }
-
-out:
-    return st;
-}
-
-static struct status run_compare_type(
-    struct task *task, struct expr_state *state, const struct expr_op *op, struct datum *dest)
-{
-    struct status st = STATUS_OK;
-    struct view a = view_of(state, op->a), b = view_of(state, op->b);
-    for (uint32_t n = 0; n < state->count; n++) {
-        uint32_t i = state->rows[n];
-        struct datum x = AT(a, i), y = AT(b, i);
-        if (x.null || y.null) {
-            dest[i] = DATUM_NULL;
-            continue;
+        if (bytes) {
+            bool equal = bytes_equal(datum_as_bytes(x), datum_as_bytes(y));
+            dest[i] = datum_bool(equal == (compare == COMPARE_EQ));
+        } else {
+            dest[i] = datum_bool(order_satisfies(compare, type_compare(op->type, x, y)));
         }
-        TRY(look(task, x));
-        dest[i] = datum_bool(
-            order_satisfies((enum scalar_compare)op->compare, type_compare(op->type, x, y)));
     }
 
 out:
@@ -584,8 +570,8 @@ static struct status run_op(
     case X_SUBTRACT:
     case X_MULTIPLY: return run_arithmetic(state, op, dest);
     case X_COMPARE_INT: run_compare_int(state, op, dest); break;
-    case X_COMPARE_BYTES: return run_compare_bytes(task, state, op, dest);
-    case X_COMPARE_TYPE: return run_compare_type(task, state, op, dest);
+    case X_COMPARE_BYTES:
+    case X_COMPARE_TYPE: return run_compare(task, state, op, dest);
     case X_IS: run_is(state, op, dest); break;
     case X_IN: return run_in(task, state, op, dest);
     case X_EXTREME:

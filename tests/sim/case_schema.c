@@ -73,28 +73,6 @@ out:
     return st;
 }
 
-static struct status writer_main(struct task *task, void *arg)
-{
-    struct world_node *node = arg;
-    struct schema_run *schema = run_of(node->world);
-    struct pgclient *client = NULL;
-    while (!schema->stop && !task->cancelled) {
-        struct arena_mark mark = arena_mark(task->arena);
-        struct status st = STATUS_OK;
-        if (schema->laid_out && client == NULL) st = connect_to(task, node, &client);
-        if (schema->laid_out && !failed(st)) st = write_once(task, node, client);
-        if (failed(st) && client != NULL) {
-            pgclient_close(client);
-            client = NULL;
-        }
-        arena_release(task->arena, mark);
-        if (failed(task_sleep(task, THINK_NS))) break;
-    }
-    if (client != NULL) pgclient_close(client);
-    node->tasks--;
-    return STATUS_OK;
-}
-
 // --- changes ---------------------------------------------------------------------------------------------
 
 static bool is_there(struct task *task, struct pgclient *client, const char *sql)
@@ -139,22 +117,18 @@ out:
     return st;
 }
 
-static struct status changer_main(struct task *task, void *arg)
+// --- tasks -----------------------------------------------------------------------------------------------
+
+// A connection that is used again and again until the run is over, and opened anew after each failure. `use` opens it
+// when it has something to do.
+static struct status worker_run(struct task *task, struct world_node *node,
+    struct status (*use)(struct task *task, struct world_node *node, struct pgclient **client))
 {
-    struct world_node *node = arg;
-    struct schema_run *schema = run_of(node->world);
+    const struct schema_run *schema = run_of(node->world);
     struct pgclient *client = NULL;
     while (!schema->stop && !task->cancelled) {
         struct arena_mark mark = arena_mark(task->arena);
-        struct status st = STATUS_OK;
-        if (client == NULL) st = connect_to(task, node, &client);
-        if (!failed(st) && !schema->laid_out) {
-            st = say(task, client, "CREATE TABLE IF NOT EXISTS t (k INT PRIMARY KEY, v INT NOT NULL)", NULL);
-            schema->laid_out = !failed(st);
-        } else if (!failed(st) && schema->changing) {
-            st = change_once(task, schema, client);
-            if (failed(st)) (void)say(task, client, "ALTER TABLE t DROP COLUMN IF EXISTS c", NULL).code;
-        }
+        struct status st = use(task, node, &client);
         if (failed(st) && client != NULL) {
             pgclient_close(client);
             client = NULL;
@@ -165,6 +139,42 @@ static struct status changer_main(struct task *task, void *arg)
     if (client != NULL) pgclient_close(client);
     node->tasks--;
     return STATUS_OK;
+}
+
+static struct status writer_use(struct task *task, struct world_node *node, struct pgclient **client)
+{
+    struct status st = STATUS_OK;
+    if (!run_of(node->world)->laid_out) goto out;
+    if (*client == NULL) TRY(connect_to(task, node, client));
+    TRY(write_once(task, node, *client));
+out:
+    return st;
+}
+
+static struct status changer_use(struct task *task, struct world_node *node, struct pgclient **client)
+{
+    struct schema_run *schema = run_of(node->world);
+    struct status st = STATUS_OK;
+    if (*client == NULL) TRY(connect_to(task, node, client));
+    if (!schema->laid_out) {
+        TRY(say(task, *client, "CREATE TABLE IF NOT EXISTS t (k INT PRIMARY KEY, v INT NOT NULL)", NULL));
+        schema->laid_out = true;
+    } else if (schema->changing) {
+        st = change_once(task, schema, *client);
+        if (failed(st)) (void)say(task, *client, "ALTER TABLE t DROP COLUMN IF EXISTS c", NULL).code;
+    }
+out:
+    return st;
+}
+
+static struct status writer_main(struct task *task, void *arg)
+{
+    return worker_run(task, arg, writer_use);
+}
+
+static struct status changer_main(struct task *task, void *arg)
+{
+    return worker_run(task, arg, changer_use);
 }
 
 // --- the case --------------------------------------------------------------------------------------------

@@ -30,10 +30,9 @@ void clients_init(struct clients *clients, struct world *world, uint32_t operati
     struct sim_random random = sim_random_named(world->run->seed, "clients");
     memset(clients, 0, sizeof *clients);
     clients->world = world;
-    clients->operations = operations;
-    sim_tell_option(world->run, "operations", "%u", operations);
     clients->groups = (uint32_t)sim_random_between(&random, 1, 5);
-    clients->think_max_ns = sim_random_between(&random, WORLD_MS, 150 * WORLD_MS);
+    workload_init(&clients->work, world->run, operations,
+        sim_random_between(&random, WORLD_MS, 150 * WORLD_MS));
     clients->accounts = (uint32_t)sim_random_between(&random, 2, CLIENTS_ACCOUNTS_MAX);
     clients->lists = (uint32_t)sim_random_between(&random, 1, 6);
     clients->registers = (uint32_t)sim_random_between(&random, 1, 3);
@@ -404,7 +403,7 @@ static void check_hold(struct clients *clients, const struct mutex_hold *hold)
                 "a row was locked from %" PRIu64 " to %" PRIu64 " and from %" PRIu64 " to %" PRIu64,
                 other->from_ns, other->to_ns, hold->from_ns, hold->to_ns);
     }
-    if (clients->hold_count <= clients->operations) clients->holds[clients->hold_count++] = *hold;
+    if (clients->hold_count <= clients->work.operations) clients->holds[clients->hold_count++] = *hold;
 }
 
 static struct status mutex(struct operation *op)
@@ -455,7 +454,7 @@ static bool is_ordinary(struct status st)
     return !failed(st);
 }
 
-static struct status operate(struct task *task, struct clients *clients, uint32_t number)
+static void operate(struct task *task, struct clients *clients, uint32_t number)
 {
     struct operation op = {.clients = clients,
         .task = task,
@@ -498,7 +497,6 @@ static struct status operate(struct task *task, struct clients *clients, uint32_
     if (!is_ordinary(st))
         sim_violation(clients->world->run, "an operation failed with %s (%s)",
             code, st.message);
-    return st;
 }
 
 // Ranges are split, and go elsewhere with what they hold, under all of this.
@@ -539,28 +537,18 @@ struct client {
     struct memory_account account; // Of what it asks for, as a session's: what is refused to sessions is refused to it.
 };
 
+static void operate_once(struct task *task, void *client, uint32_t number)
+{
+    struct clients *clients = ((struct client *)client)->clients;
+    move_around(task, clients, number);
+    operate(task, clients, number);
+}
+
 static struct status client_main(struct task *task, void *arg)
 {
     struct client *client = arg;
-    struct clients *clients = client->clients;
-    struct world_node *node = client->node;
-    struct sim_run *run = clients->world->run;
-    struct status st = STATUS_OK;
-    while (!clients->stop && clients->next < clients->operations && !task->cancelled) {
-        uint32_t number = clients->next++;
-        struct sim_random random = sim_random_named(hash_combine(run->seed, number), "think");
-        uint64_t think = sim_random_below(&random, clients->think_max_ns);
-        if (!sim_keep(run, SIM_OPERATION, number)) continue;
-        struct arena_mark mark = arena_mark(task->arena);
-        clients->in_flight[node->id]++;
-        move_around(task, clients, number);
-        st = operate(task, clients, number);
-        clients->in_flight[node->id]--;
-        arena_release(task->arena, mark);
-        st = task_sleep(task, think);
-        if (failed(st)) break;
-    }
-    node->tasks--;
+    workload_run(task, &client->clients->work, client->node, operate_once, client);
+    client->node->tasks--;
     return STATUS_OK;
 }
 
@@ -588,20 +576,6 @@ CHECKED struct status clients_start(
     }
 out:
     return st;
-}
-
-void clients_node_down(struct clients *clients, const struct world_node *node)
-{
-    clients->in_flight[node->id] = 0;
-}
-
-bool clients_are_done(const struct clients *clients)
-{
-    if (clients->next < clients->operations) return false;
-    for (uint32_t i = 0; i <= WORLD_NODES_MAX; i++) {
-        if (clients->in_flight[i] != 0) return false;
-    }
-    return true;
 }
 
 // --- the end -------------------------------------------------------------------------------------

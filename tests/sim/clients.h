@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Clients of storage and what they check: transfers between accounts, a ring, lists, registers. They run as
-// tasks on the nodes of cluster 0 and take numbered operations (SIM_OPERATION) until there are no
-// more.
+// tasks on the nodes of cluster 0 and take the operations of
+// a workload.
 #pragma once
 #include "kv/client.h"
 #include "tests/sim/history.h"
-#include "tests/sim/world.h"
+#include "tests/sim/workload.h"
 
 #define CLIENTS_TENANT 5u
 #define CLIENTS_ACCOUNTS_MAX 8u
@@ -15,12 +15,10 @@
 
 struct clients {
     struct world *world;
+    struct workload work;
     uint32_t groups; // Of keys: each may lie on a slice of its own.
-    uint32_t operations, next; // In all; the next to be taken.
-    uint32_t in_flight[WORLD_NODES_MAX + 1]; // By node id.
-    uint64_t think_max_ns;
     uint64_t acknowledged, unknown, refused; // Operations that wrote.
-    bool laid_out, stop, checked;
+    bool laid_out, checked;
     bool ranges_rest; // Ranges are looked at no more often than the product does it, whatever the seed says.
     uint32_t accounts, lists, registers;
     uint32_t ring; // Links; 0: this run has none.
@@ -37,8 +35,6 @@ CHECKED struct status clients_lay_out(struct task *task, struct clients *clients
 // On one shard: `count` clients, until all operations are taken.
 CHECKED struct status clients_start(struct task *task, struct world_node *node, struct clients *clients,
     uint32_t count);
-void clients_node_down(struct clients *clients, const struct world_node *node);
-bool clients_are_done(const struct clients *clients);
 // Reads everything one last time; then clients_check looks at all that was seen.
 CHECKED struct status clients_finish(struct task *task, struct clients *clients);
 void clients_check(struct clients *clients, bool real_time);

@@ -31,19 +31,19 @@ static struct status shard_serves(struct task *task, struct world_node *node, st
 static void node_down(struct kv_world *kv, struct world_node *node)
 {
     struct cluster_run *cluster = kv->arg;
-    clients_node_down(&cluster->clients, node);
+    workload_node_down(&cluster->clients.work, node);
 }
 
 static bool work_is_done(void *arg)
 {
     struct cluster_run *cluster = arg;
-    return clients_are_done(&cluster->clients);
+    return workload_is_done(&cluster->clients.work);
 }
 
 static bool all_is_done(void *arg)
 {
     struct cluster_run *cluster = arg;
-    return nemesis_is_over(&cluster->kv.world) && clients_are_done(&cluster->clients);
+    return nemesis_is_over(&cluster->kv.world) && workload_is_done(&cluster->clients.work);
 }
 
 static bool is_finished(void *arg)

@@ -52,7 +52,7 @@ static struct status boot(struct task *task, void *arg)
 
 static void node_down(struct kv_world *kv, struct world_node *node)
 {
-    sql_clients_node_down(&run_of(&kv->world)->clients, node);
+    workload_node_down(&run_of(&kv->world)->clients.work, node);
 }
 
 static void look(struct kv_world *kv)
@@ -69,7 +69,7 @@ static struct world_node *leader_node(struct world *world)
 static bool work_is_done(void *arg)
 {
     struct sql_run *sql = arg;
-    return sql_clients_are_done(&sql->clients) && (sql->oracle.units == 0 || sql_oracle_is_done(&sql->oracle));
+    return workload_is_done(&sql->clients.work) && (sql->oracle.units == 0 || sql_oracle_is_done(&sql->oracle));
 }
 
 static bool all_is_done(void *arg)

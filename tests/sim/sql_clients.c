@@ -14,9 +14,8 @@ void sql_clients_init(struct sql_clients *clients, struct world *world, uint32_t
     struct sim_random random = sim_random_named(world->run->seed, "sql-clients");
     memset(clients, 0, sizeof *clients);
     clients->world = world;
-    clients->operations = operations;
-    sim_tell_option(world->run, "operations", "%u", operations);
-    clients->think_max_ns = sim_random_between(&random, WORLD_MS, 200 * WORLD_MS);
+    workload_init(&clients->work, world->run, operations,
+        sim_random_between(&random, WORLD_MS, 200 * WORLD_MS));
     clients->accounts = (uint32_t)sim_random_between(&random, 2, 12);
     clients->lists = (uint32_t)sim_random_between(&random, 1, 6);
     clients->schemas = sim_random_below(&random, 3) != 0;
@@ -458,8 +457,9 @@ out:
     return st;
 }
 
-static void operate_once(struct task *task, struct sql_session *session, uint32_t number)
+static void operate_once(struct task *task, void *client, uint32_t number)
 {
+    struct sql_session *session = client;
     struct sql_clients *clients = session->clients;
     struct world *world = clients->world;
     struct sql_op op = {.session = session,
@@ -485,23 +485,9 @@ static void operate_once(struct task *task, struct sql_session *session, uint32_
 static struct status client_main(struct task *task, void *arg)
 {
     struct sql_session *session = arg;
-    struct sql_clients *clients = session->clients;
-    struct world_node *node = session->node;
-    struct sim_run *run = clients->world->run;
-    while (!clients->stop && clients->next < clients->operations && !task->cancelled) {
-        uint32_t number = clients->next++;
-        struct sim_random random = sim_random_named(hash_combine(run->seed, number), "think");
-        uint64_t think = sim_random_below(&random, clients->think_max_ns);
-        if (!sim_keep(run, SIM_OPERATION, number)) continue;
-        struct arena_mark mark = arena_mark(task->arena);
-        clients->in_flight[node->id]++;
-        operate_once(task, session, number);
-        clients->in_flight[node->id]--;
-        arena_release(task->arena, mark);
-        if (failed(task_sleep(task, think))) break;
-    }
+    workload_run(task, &session->clients->work, session->node, operate_once, session);
     sql_disconnect(session);
-    node->tasks--;
+    session->node->tasks--;
     return STATUS_OK;
 }
 
@@ -520,20 +506,6 @@ struct status sql_clients_start(
     }
 out:
     return st;
-}
-
-void sql_clients_node_down(struct sql_clients *clients, const struct world_node *node)
-{
-    clients->in_flight[node->id] = 0;
-}
-
-bool sql_clients_are_done(const struct sql_clients *clients)
-{
-    if (clients->next < clients->operations) return false;
-    for (uint32_t i = 0; i <= WORLD_NODES_MAX; i++) {
-        if (clients->in_flight[i] != 0) return false;
-    }
-    return true;
 }
 
 // --- the end -------------------------------------------------------------------------------------

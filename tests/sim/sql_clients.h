@@ -2,13 +2,13 @@
 //
 // Clients of SQL, over the wire, and what they check: a bank (the sum of balances in every snapshot), lists
 // (serializable histories), a table for each client against a model of it (every answer), while the same clients
-// change schemas. They run as tasks on the nodes, connect to any node, and take numbered operations
-// (SIM_OPERATION) until there are no more.
+// change schemas. They run as tasks on the nodes, connect to any node, and take the operations
+// of a workload.
 #pragma once
 #include "sql/wire/pgclient.h"
 #include "tests/sim/history.h"
 #include "tests/sim/sql_model.h"
-#include "tests/sim/world.h"
+#include "tests/sim/workload.h"
 
 #define SQL_CLIENTS_MAX (2 * WORLD_NODES_MAX)
 #define SQL_BALANCE 1000
@@ -24,11 +24,9 @@ struct sql_own {
 
 struct sql_clients {
     struct world *world;
-    uint32_t operations, next; // In all; the next to be taken.
-    uint32_t in_flight[WORLD_NODES_MAX + 1]; // By node id.
-    uint64_t think_max_ns;
+    struct workload work;
     uint64_t acknowledged, unknown, refused;
-    bool laid_out, stop, finished;
+    bool laid_out, finished;
     bool schemas; // They change meanwhile.
     uint32_t accounts, lists;
     struct list_history list_history;
@@ -42,8 +40,6 @@ CHECKED struct status sql_clients_lay_out(
 // `count` clients, until all operations are taken.
 CHECKED struct status sql_clients_start(
     struct task *task, struct world_node *node, struct sql_clients *clients, uint32_t count);
-void sql_clients_node_down(struct sql_clients *clients, const struct world_node *node);
-bool sql_clients_are_done(const struct sql_clients *clients);
 // Reads everything one last time; then sql_clients_check looks at all that was seen.
 CHECKED struct status sql_clients_finish(
     struct task *task, struct world_node *node, struct sql_clients *clients);

@@ -42,8 +42,17 @@ static void disk_wrap(struct task *task)
 
 // --- appending in bulk ------------------------------------------------------------------------------
 
+// What the log gave back.
+struct replayed {
+    uint64_t first, last;
+    log_position position;
+    bool wrong;
+};
+
 struct writer {
+    char dir[256];
     struct log_writer *log;
+    struct replayed replayed; // When it was opened or scanned last.
     uint64_t next_index;  // Of the next record to append.
     uint64_t durable;     // The last that was acknowledged.
     uint32_t failures, failed_calls;
@@ -127,12 +136,6 @@ out:
     return st;
 }
 
-struct replayed {
-    uint64_t first, last;
-    log_position position;
-    bool wrong;
-};
-
 static struct status replay_one(
     struct task *task, void *arg, const struct log_record *record, log_position position)
 {
@@ -150,18 +153,34 @@ static struct status replay_one(
     return STATUS_OK;
 }
 
-static struct status open_log(
-    struct task *task, const char *dir, struct writer *writer, struct replayed *replayed)
+static struct status open_log(struct task *task, struct writer *writer)
 {
-    struct log_writer_options options = {.dir = dir,
+    struct log_writer_options options = {.dir = writer->dir,
         .segment_bytes = SEGMENT,
         .batch_bytes_max = BATCH,
         .failed = log_failed,
         .arg = writer};
-    *replayed = (struct replayed){0};
-    struct status st = log_writer_open(task, &options, replay_one, replayed, &writer->log);
-    writer->next_index = replayed->last + 1;
-    writer->durable = replayed->last;
+    writer->replayed = (struct replayed){0};
+    struct status st = log_writer_open(task, &options, replay_one, &writer->replayed, &writer->log);
+    writer->next_index = writer->replayed.last + 1;
+    writer->durable = writer->replayed.last;
+    return st;
+}
+
+static struct status open_new_log(struct task *task, struct writer *writer)
+{
+    test_dir(writer->dir);
+    return open_log(task, writer);
+}
+
+// What is in the closed log: everything up to `last`, as it was appended.
+static struct status check_closed_log(struct task *task, struct writer *writer, uint64_t last)
+{
+    struct status st = STATUS_OK;
+    writer->replayed = (struct replayed){0};
+    TRY(log_writer_scan(task, writer->dir, replay_one, &writer->replayed));
+    CHECK(!writer->replayed.wrong && writer->replayed.last == last);
+out:
     return st;
 }
 
@@ -170,23 +189,21 @@ static struct status open_log(
 NODE_TEST(log_writer, acknowledged_records_come_back, 1)
 {
     struct status st = STATUS_OK;
-    char dir[256];
     struct writer writer = {0};
-    struct replayed replayed;
-    test_dir(dir);
+    test_dir(writer.dir);
     uint64_t total = 0;
     for (int round = 0; round < 3; round++) {
-        TRY(open_log(task, dir, &writer, &replayed));
-        CHECK(!replayed.wrong && replayed.last == total);
-        CHECK(log_writer_durable(writer.log) == replayed.position);
+        TRY(open_log(task, &writer));
+        CHECK(!writer.replayed.wrong && writer.replayed.last == total);
+        CHECK(log_writer_durable(writer.log) == writer.replayed.position);
         TRY(append_many(task, &writer, 500));
         total += 500;
         CHECK(writer.durable == total);
         CHECK(log_writer_durable(writer.log) == log_writer_appended(writer.log));
         log_position end = log_writer_durable(writer.log);
         TRY(log_writer_close(task, writer.log));
-        TRY(log_writer_scan(task, dir, replay_one, (replayed = (struct replayed){0}, &replayed)));
-        CHECK(!replayed.wrong && replayed.last == total && replayed.position == end);
+        TRY(check_closed_log(task, &writer, total));
+        CHECK(writer.replayed.position == end);
     }
     CHECK(writer.failed_calls == 0);
 out:
@@ -210,12 +227,10 @@ out:
 NODE_TEST(log_writer, a_turn_is_one_write, 1)
 {
     struct status st = STATUS_OK;
-    char dir[256];
     struct writer writer = {0};
-    struct replayed replayed;
     uint8_t scratch[3000];
     disk_wrap(task);
-    TRY(open_log(task, test_dir(dir), &writer, &replayed));
+    TRY(open_new_log(task, &writer));
     TRY(prepared_wait(task));
     uint32_t before = durable_writes;
     for (int i = 0; i < 15; i++)
@@ -230,13 +245,11 @@ out:
 NODE_TEST(log_writer, truncated_segments_are_recycled, 1)
 {
     struct status st = STATUS_OK;
-    char dir[256];
     struct writer writer = {0};
-    struct replayed replayed;
-    test_dir(dir);
+    test_dir(writer.dir);
     for (int round = 0; round < 3; round++) {
-        TRY(open_log(task, dir, &writer, &replayed));
-        CHECK(!replayed.wrong);
+        TRY(open_log(task, &writer));
+        CHECK(!writer.replayed.wrong);
         for (int i = 0; i < 10; i++) {
             TRY(append_many(task, &writer, 200));
             log_writer_truncate(writer.log, log_writer_durable(writer.log));
@@ -245,7 +258,7 @@ NODE_TEST(log_writer, truncated_segments_are_recycled, 1)
         TRY(log_writer_close(task, writer.log));
         char **names;
         uint32_t count = 0;
-        TRY(disk_list(task, dir, &names));
+        TRY(disk_list(task, writer.dir, &names));
         for (; names[count] != NULL; count++) {
         }
         CHECK(count <= 4); // 2000 records of 1.5 KB would fill twelve.
@@ -257,11 +270,9 @@ out:
 NODE_TEST(log_writer, large_records_are_refused, 1)
 {
     struct status st = STATUS_OK;
-    char dir[256];
     struct writer writer = {0};
-    struct replayed replayed;
     static uint8_t large[BATCH];
-    TRY(open_log(task, test_dir(dir), &writer, &replayed));
+    TRY(open_new_log(task, &writer));
     struct log_append append = {.record = {.payload = {large, sizeof large}}};
     CHECK_FAILS(log_writer_append(writer.log, &append), E_PROGRAM_LIMIT_EXCEEDED);
     TRY(append_many(task, &writer, 1));
@@ -325,14 +336,12 @@ static void flip(struct place place, off_t at)
     close(fd);
 }
 
-static struct status filled_log(struct task *task, const char *dir, uint32_t count)
+static struct status filled_log(struct task *task, struct writer *writer, uint32_t count)
 {
     struct status st = STATUS_OK;
-    struct writer writer = {0};
-    struct replayed replayed;
-    TRY(open_log(task, dir, &writer, &replayed));
-    TRY(append_many(task, &writer, count));
-    TRY(log_writer_close(task, writer.log));
+    TRY(open_new_log(task, writer));
+    TRY(append_many(task, writer, count));
+    TRY(log_writer_close(task, writer->log));
 out:
     return st;
 }
@@ -341,24 +350,20 @@ out:
 NODE_TEST(log_writer, a_torn_end_is_cut, 1)
 {
     struct status st = STATUS_OK;
-    char dir[256];
     struct writer writer = {0};
-    struct replayed replayed;
-    test_dir(dir);
-    TRY(filled_log(task, dir, 700)); // 100 batches of 7.
+    TRY(filled_log(task, &writer, 700)); // 100 batches of 7.
     static const off_t places[] = {0, 8, 20, 47, 60, 5000};
     uint64_t expected = 700;
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        flip(batch_from_end(dir, 0), places[i]);
+        flip(batch_from_end(writer.dir, 0), places[i]);
         expected -= 7;
-        TRY(open_log(task, dir, &writer, &replayed));
-        CHECK(!replayed.wrong && replayed.last == expected);
+        TRY(open_log(task, &writer));
+        CHECK(!writer.replayed.wrong && writer.replayed.last == expected);
         // The log goes on at the cut.
         TRY(append_many(task, &writer, 14));
         TRY(log_writer_close(task, writer.log));
         expected += 14;
-        TRY(log_writer_scan(task, dir, replay_one, (replayed = (struct replayed){0}, &replayed)));
-        CHECK(!replayed.wrong && replayed.last == expected);
+        TRY(check_closed_log(task, &writer, expected));
     }
 out:
     return st;
@@ -368,23 +373,19 @@ out:
 NODE_TEST(log_writer, damage_in_the_middle_is_reported, 1)
 {
     struct status st = STATUS_OK;
-    char dir[256];
     struct writer writer = {0};
-    struct replayed replayed;
-    test_dir(dir);
-    TRY(filled_log(task, dir, 1400));
+    TRY(filled_log(task, &writer, 1400));
     static const uint32_t backs[] = {1, 2, 10, 50, 100, 150};
     for (size_t i = 0; i < sizeof backs / sizeof backs[0]; i++) {
-        struct place place = batch_from_end(dir, backs[i]);
+        struct place place = batch_from_end(writer.dir, backs[i]);
         for (int at = 0; at < 3; at++) {
             flip(place, at * 30);
-            CHECK_FAILS(open_log(task, dir, &writer, &replayed), E_DATA_CORRUPTED);
+            CHECK_FAILS(open_log(task, &writer), E_DATA_CORRUPTED);
             flip(place, at * 30);
         }
     }
     // Nothing was changed by looking.
-    TRY(log_writer_scan(task, dir, replay_one, (replayed = (struct replayed){0}, &replayed)));
-    CHECK(!replayed.wrong && replayed.last == 1400);
+    TRY(check_closed_log(task, &writer, 1400));
 out:
     return st;
 }
@@ -392,29 +393,26 @@ out:
 NODE_TEST(log_writer, a_lost_segment_is_reported, 1)
 {
     struct status st = STATUS_OK;
-    char dir[256];
     struct writer writer = {0};
-    struct replayed replayed;
-    test_dir(dir);
-    TRY(filled_log(task, dir, 1400));
+    TRY(filled_log(task, &writer, 1400));
     // A file in the middle is gone.
-    struct place place = batch_from_end(dir, 100);
+    struct place place = batch_from_end(writer.dir, 100);
     char aside[600];
     snprintf(aside, sizeof aside, "%s.aside", place.path);
     TRY(disk_rename(task, place.path, aside));
-    CHECK_FAILS(open_log(task, dir, &writer, &replayed), E_DATA_CORRUPTED);
+    CHECK_FAILS(open_log(task, &writer), E_DATA_CORRUPTED);
     TRY(disk_rename(task, aside, place.path));
     // A header is damaged: of one in the middle, then of the newest.
     for (int i = 0; i < 2; i++) {
-        place = batch_from_end(dir, i == 0 ? 100 : 0);
+        place = batch_from_end(writer.dir, i == 0 ? 100 : 0);
         place.offset = 0;
         flip(place, 17);
         // The prepared one behind the newest has no batches: without it the newest is the last.
-        CHECK_FAILS(open_log(task, dir, &writer, &replayed), E_DATA_CORRUPTED);
+        CHECK_FAILS(open_log(task, &writer), E_DATA_CORRUPTED);
         flip(place, 17);
     }
-    TRY(open_log(task, dir, &writer, &replayed));
-    CHECK(replayed.last == 1400);
+    TRY(open_log(task, &writer));
+    CHECK(writer.replayed.last == 1400);
     TRY(log_writer_close(task, writer.log));
 out:
     return st;
@@ -425,7 +423,6 @@ NODE_TEST(log_writer, payloads_cannot_pose_as_batches, 1)
 {
     struct status st = STATUS_OK;
     char dir[256];
-    struct replayed replayed;
     struct log_writer *log = NULL;
     test_dir(dir);
     static uint8_t fake[16384];
@@ -451,7 +448,7 @@ NODE_TEST(log_writer, payloads_cannot_pose_as_batches, 1)
         TRY(log_writer_close(task, log));
     }
     flip(batch_from_end(dir, 0), 44);
-    TRY(log_writer_scan(task, dir, NULL, (replayed = (struct replayed){0}, &replayed)));
+    TRY(log_writer_scan(task, dir, NULL, NULL));
 out:
     return st;
 }
@@ -461,12 +458,10 @@ out:
 NODE_TEST(log_writer, a_failed_write_ends_the_log, 1)
 {
     struct status st = STATUS_OK;
-    char dir[256];
     struct writer writer = {0};
-    struct replayed replayed;
     uint8_t scratch[3000];
     disk_wrap(task);
-    TRY(open_log(task, test_dir(dir), &writer, &replayed));
+    TRY(open_new_log(task, &writer));
     TRY(append_many(task, &writer, 21));
     TRY(prepared_wait(task));
     fail_write_after = 1;
@@ -478,8 +473,7 @@ NODE_TEST(log_writer, a_failed_write_ends_the_log, 1)
     CHECK_FAILS(log_writer_wait(task, writer.log), E_IO_ERROR);
     CHECK_FAILS(log_writer_close(task, writer.log), E_IO_ERROR);
     CHECK(writer.failed_calls == 1);
-    TRY(log_writer_scan(task, dir, replay_one, (replayed = (struct replayed){0}, &replayed)));
-    CHECK(!replayed.wrong && replayed.last == 21);
+    TRY(check_closed_log(task, &writer, 21));
 out:
     return st;
 }
@@ -487,11 +481,9 @@ out:
 NODE_TEST(log_writer, a_full_disk_refuses_and_heals, 1)
 {
     struct status st = STATUS_OK;
-    char dir[256];
     struct writer writer = {0};
-    struct replayed replayed;
     disk_wrap(task);
-    TRY(open_log(task, test_dir(dir), &writer, &replayed));
+    TRY(open_new_log(task, &writer));
     TRY(append_many(task, &writer, 7));
     TRY(prepared_wait(task));
     no_room = true;
@@ -510,8 +502,7 @@ NODE_TEST(log_writer, a_full_disk_refuses_and_heals, 1)
     }
     CHECK(!failed(full) && writer.durable > before);
     TRY(log_writer_close(task, writer.log));
-    TRY(log_writer_scan(task, dir, replay_one, (replayed = (struct replayed){0}, &replayed)));
-    CHECK(!replayed.wrong && replayed.last == writer.durable);
+    TRY(check_closed_log(task, &writer, writer.durable));
 out:
     return st;
 }
