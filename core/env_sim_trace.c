@@ -151,15 +151,15 @@ void sim_trace_event(const struct sim *sim, uint32_t node, const char *name, uin
         sim_trace(sim, area, node, letter, name, "%" PRId64, (int64_t)number);
 }
 
-static void log_told(const struct log_record *record)
+static void log_told(const struct log_sink_line *line)
 {
     const struct shard *shard = shard_self();
     char where[64], whose[32] = "";
-    enum sim_area area = sim_area_of_file(record->file);
-    snprintf(where, sizeof where, "%s:%d", record->file, record->line);
-    if (record->tenant != 0) snprintf(whose, sizeof whose, "T%" PRIu64 " ", record->tenant);
-    sim_trace(told, area, shard == NULL ? 0 : shard->node->id, record->letter, where, "s%" PRIu32 " %s%s",
-        shard == NULL ? 0 : shard->index, whose, record->message);
+    enum sim_area area = sim_area_of_file(line->file);
+    snprintf(where, sizeof where, "%s:%d", line->file, line->line);
+    if (line->tenant != 0) snprintf(whose, sizeof whose, "T%" PRIu64 " ", line->tenant);
+    sim_trace(told, area, shard == NULL ? 0 : shard->node->id, line->letter, where, "s%" PRIu32 " %s%s",
+        shard == NULL ? 0 : shard->index, whose, line->message);
 }
 
 void sim_trace_log(const struct sim *sim)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Hashes of bytes and numbers, for tables and fingerprints in memory. XXH3: fast, not
-// cryptographic. What is stored or sent uses crypto_crc32c or crypto_sha256 (core/tls.h); these
+// cryptographic. What is stored or sent uses crypto_crc32c or crypto_sha256 (core/crypto.h); these
 // values may change between releases.
 #pragma once
 #include <stdint.h>

@@ -67,9 +67,9 @@ void log_watch_set(void (*watch)(uint64_t tenant, const char *message))
     watcher = watch;
 }
 
-static void (*sink_now)(const struct log_record *record);
+static void (*sink_now)(const struct log_sink_line *line);
 
-void log_sink_set(void (*sink)(const struct log_record *record))
+void log_sink_set(void (*sink)(const struct log_sink_line *line))
 {
     sink_now = sink;
 }
@@ -183,7 +183,7 @@ void log_line(enum log_severity severity, const char *file, int line, uint64_t t
     if (watcher != NULL) watcher(tenant, message);
     if (!written) return;
     if (sink_now != NULL) {
-        sink_now(&(struct log_record){severity, letters[severity], short_file(file), line, tenant, message});
+        sink_now(&(struct log_sink_line){severity, letters[severity], short_file(file), line, tenant, message});
         return;
     }
 

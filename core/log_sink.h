@@ -5,7 +5,7 @@
 #pragma once
 #include "core/log.h"
 
-struct log_record {
+struct log_sink_line {
     enum log_severity severity;
     char letter;      // Of the severity: D, I, W, E, F.
     const char *file; // "kv/lease.c"
@@ -15,4 +15,4 @@ struct log_record {
 };
 
 // Lines that would be written go to `sink` instead; NULL: they are written again. Set while one thread logs.
-void log_sink_set(void (*sink)(const struct log_record *record));
+void log_sink_set(void (*sink)(const struct log_sink_line *line));

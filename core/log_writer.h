@@ -8,10 +8,10 @@
 // that a flush never extends a file. The log knows nothing of what a record means: a record is a stream
 // number (the slice), a term, an index, a kind and a payload.
 //
-// On disk  Segment: 4 KiB header block (magic, format version, segment sequence, crc), then batches. A
-//          batch starts on a 4 KiB boundary: header (magic, segment sequence, batch sequence, payload bytes,
-//          record count, crc32c of everything) and its records. What a recycled segment still holds
-//          of its former life has an older segment sequence and so cannot be taken for this one's.
+// On disk  Segment: 4 KiB header block (magic, format version, sequence, salt, crc), then batches. A batch
+//          starts on a 4 KiB boundary: header (magic, sequences of segment and batch, salt, payload bytes,
+//          record count, crc32c of everything) and its records. What a recycled segment still holds of its
+//          former life has another salt and so cannot be taken for this one's. Layout: core/log_segment.h.
 // Recovery log_writer_open reads all segments in order and hands each record to `replay`. A torn tail (the last
 //          batch, with nothing valid after it) was never acknowledged: it is cut. A damaged batch with
 //          valid ones after it is corruption: XX001, and the caller decides.
@@ -21,7 +21,7 @@
 //
 // Shard    Owned by one shard; every function runs there.
 // Memory   Two batch buffers of batch_bytes_max each, page-aligned; an append copies its payload.
-// Checked  tests/sim: crash at every disk operation.
+// Checked  tests/unit/core/test_log_writer.c; tests/sim/scenario_log.c: a crash at every disk operation.
 #pragma once
 #include "core/bytes.h"
 #include "core/shard.h"

@@ -6,8 +6,8 @@
 //
 // A ring that is full is the sender's matter: it keeps the message and tries again in its next turn.
 //
-// Shard    mailbox_push: the sending shard `from`. mailbox_push_foreign, mailbox_notify: any thread.
-//          The rest: the owner.
+// Shard    mailbox_push: the sending shard `from`. mailbox_push_foreign, mailbox_take_sleeper and
+//          mailbox_sleeping: any thread. The rest: the owner.
 // Safety   A message pushed is delivered: a shard that is about to sleep either sees it or is seen
 //          asleep by the sender, who then wakes it (both sides order their store before their load).
 #pragma once

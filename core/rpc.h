@@ -29,7 +29,7 @@
 
 #define RPC_PREAMBLE "ISOPOD\1\n"
 #define RPC_PREAMBLE_BYTES 8u
-#define RPC_VERSION 9u // Of the protocol: nodes talk when theirs are equal.
+#define RPC_VERSION 10u // Of the protocol: nodes talk when theirs are equal.
 #define RPC_BODY_BYTES_MAX (80u << 20)
 #define RPC_OUTPUT_BYTES_MAX (8u << 20)
 #define RPC_INBOUND_MAX 8192u

@@ -69,7 +69,7 @@ static inline bool status_is(struct status st, uint32_t code)
         if (__builtin_expect(failed(st), 0)) goto out; \
     } while (0)
 
-// Leaves `code` and a static message.
+// A failure with a static message.
 static inline struct status status_make(uint32_t code, const char *message)
 {
     return (struct status){code, RETRY_NEVER, 0, message};
@@ -81,8 +81,8 @@ static inline struct status status_make_retry(
     return (struct status){code, (uint16_t)retry, 0, message};
 }
 
-// Formats the message into `arena`. The report's other fields can be set on the result with the
-// status_set_* functions, which take the status apart and return it for use in one expression.
+// Formats the message into `arena`. The functions below it add the report's other fields: each takes a
+// status and returns it with one more, also in `arena`, for use in one expression.
 struct status status_format(struct arena *arena, uint32_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -227,9 +227,8 @@ struct status status_from_errno_in(struct arena *arena, int error, const char *w
 #define E_DATA_CORRUPTED SQLSTATE('X', 'X', '0', '0', '1')
 #define E_BELOW_GC_THRESHOLD SQLSTATE('X', 'X', 'U', 'U', 'U')
 
-// Internal conditions: never leave the layer above the one that makes them.
-#define K_WRONG_RANGE SQLSTATE('K', '0', '0', '0', '1') // Not led here: look the route up again.
-#define K_NOT_LEADER SQLSTATE('K', '0', '0', '0', '2')
-#define K_STALE_CATALOG SQLSTATE('K', '0', '0', '0', '3') // A descriptor changed under a plan.
-#define K_NOT_FOUND SQLSTATE('K', '0', '0', '0', '4')
-#define K_END SQLSTATE('K', '0', '0', '0', '5')           // No more of what was iterated.
+// Internal conditions: never leave the layer above the one that makes them. Further ones: kv/store.h (K0010),
+// kv/slice.h (K0011 to K0014), core/rpc.h (K0020, K0021).
+#define K_WRONG_RANGE SQLSTATE('K', '0', '0', '0', '1') // The slice does not serve the key: look the route up again.
+#define K_NOT_LEADER SQLSTATE('K', '0', '0', '0', '2')  // The replica does not lead its slice: ask another one.
+#define K_END SQLSTATE('K', '0', '0', '0', '5')         // No more of what was iterated.

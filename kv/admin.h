@@ -34,7 +34,7 @@ struct kv_options {
     // How many copies of a slice are wanted where no zone says; 0: KV_REPLICAS_DEFAULT.
     uint32_t replicas;
 };
-// One, as long as simulation of clusters with several copies still finds faults in how they come to be.
+// While a cluster has fewer nodes there are fewer copies, an odd number: kv/placement.h.
 #define KV_REPLICAS_DEFAULT 3u
 
 // Opens or creates the store in options->dir, replays the shards' logs and serves. A store made

@@ -6,9 +6,9 @@
 #include "core/log.h"
 #include "core/mark.h"
 #include "core/metrics.h"
-#include "kv/checkpoint.h"
 #include "kv/cluster.h"
 #include "kv/leader_range.h"
+#include "kv/maintenance.h"
 #include "kv/move.h"
 #include "kv/protected.h"
 #include "kv/range_admin.h"
@@ -74,7 +74,7 @@ static struct status slices_look(struct task *task, struct balance_slice *slices
         if (!cluster_alive(task->shard, nodes[i].id)) continue;
         ids[alive] = nodes[i].id;
         taking[alive++] = nodes[i].membership == CLUSTER_ACTIVE && !nodes[i].draining &&
-                          !checkpoint_room_short(nodes[i].disk_bytes, nodes[i].disk_free_bytes);
+                          !maintenance_room_short(nodes[i].disk_bytes, nodes[i].disk_free_bytes);
     }
     for (uint32_t i = 0; i < alive; i++) {
         st = node_look(task, ids[i], taking[i], slices, count);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The KV client: what the layers above see of storage. Ordered keys and values, in serializable
-// transactions, wherever the keys live: this shard, another, later another node.
+// transactions, wherever the keys live: on this shard, another, or another node.
 //
 // A transaction reads a snapshot at its read timestamp, overlaid with its own buffered writes. It
 // notes what it read; COMMIT validates that nothing of it changed up to the commit timestamp. When
@@ -15,7 +15,7 @@
 // Shard    A transaction belongs to the shard that began it. All functions that take a task
 //          suspend.
 // Memory   Results live in the arena given (or in the transaction's own, for overlay values): valid
-//          until that arena is reset. Writes are copied; their sum is bounded (53200 beyond).
+//          until that arena is reset. Writes are copied; beyond 16 MiB they are staged (kv/staged.h).
 // Errors   40001 (RETRY_TRANSACTION), 40003 (RETRY_AMBIGUOUS), 42501, 53100, 53200, 54000, 55P03
 //          (NOWAIT), 57014, 57P01. After 40001 the transaction can only be rolled back or
 //          restarted.

@@ -5,7 +5,7 @@
 //
 // Layout   format u8 | ceiling (12) | operations. Operation: kind u8 | body size u32 | flags u8 | ts (12) |
 //          item count u32 | body. Integers are little-endian, those in bodies LEB128; timestamps as hlc_encode.
-// Errors   Decoding checks every byte (they come from a disk, later from a peer): XX001.
+// Errors   Decoding checks every byte (they come from a disk, or from a peer): XX001.
 // Memory   Decoded operations point into the payload.
 // Bounds   An entry is at most ENTRY_BYTES_MAX; larger is 54000 at proposal. The slice cuts what does not fit one log record into parts.
 #pragma once

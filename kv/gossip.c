@@ -7,9 +7,9 @@
 #include "core/invariant.h"
 #include "core/rest.h"
 #include "core/log.h"
-#include "kv/checkpoint.h"
 #include "kv/cluster_internal.h"
 #include "kv/kv_node.h"
+#include "kv/maintenance.h"
 #include "kv/raft_transport.h"
 
 #define FANOUT 20u            // Nodes told in a tick: all of them in a small cluster.
@@ -881,8 +881,8 @@ static bool load_is_news(const struct cluster_load *told, const struct cluster_l
 {
     return told->disk_bytes != load->disk_bytes || told->replicas != load->replicas ||
            told->leaders != load->leaders || told->ranges != load->ranges ||
-           checkpoint_room_short(told->disk_bytes, told->disk_free_bytes) !=
-               checkpoint_room_short(load->disk_bytes, load->disk_free_bytes) ||
+           maintenance_room_short(told->disk_bytes, told->disk_free_bytes) !=
+               maintenance_room_short(load->disk_bytes, load->disk_free_bytes) ||
            differ_by(told->disk_free_bytes, load->disk_free_bytes, load->disk_bytes / LOAD_NEWS_PART) ||
            differ_by(told->data_bytes, load->data_bytes, told->data_bytes / LOAD_NEWS_PART);
 }

@@ -6,9 +6,9 @@
 #include "core/disk.h"
 #include "core/invariant.h"
 #include "core/log.h"
-#include "kv/checkpoint.h"
 #include "kv/key.h"
 #include "kv/leader_wire.h"
+#include "kv/maintenance.h"
 #include "kv/raft_transport.h"
 #include "kv/recovery.h"
 #include "kv/replica.h"
@@ -456,7 +456,7 @@ static struct status shard_checkpoint(struct task *task, void *arg)
     (void)arg;
     struct kv_shard *kv = kv_shard_of(task->shard);
     if (kv == NULL || kv->stopping) return status_make(E_ADMIN_SHUTDOWN, "storage is stopping");
-    return checkpoint_shard(task, kv);
+    return maintenance_checkpoint(task, kv);
 }
 
 struct status kv_checkpoint(struct task *task)

@@ -6,8 +6,8 @@
 // Locks are in the leader's memory only. They make conflicting transactions queue instead of abort;
 // that what was read is still true is checked again at commit (kv/validate.h), and who relies on a lock
 // instead asks then whether it was held all along (lock_held_since), so losing the table loses nothing
-// but time. An orderly change of leader takes them along (kv/lock_carry.h). A lock that somebody waits for is held until lock_release_all, which is why an edge "waits for" in the deadlock detector (kv/deadlock.h) can only be wrong
-// about transactions that have ended.
+// but time. An orderly change of leader takes them along (kv/lock_carry.h). What somebody waits for is
+// held until its owner releases it: an edge of the deadlock detector (kv/deadlock.h) is wrong only about who has done so since.
 //
 // Shard    The slice leader's.
 // Time     Deadlines are monotonic ns (task_now_ns).

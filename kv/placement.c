@@ -10,14 +10,13 @@
 #include "core/metrics.h"
 #include "core/rpc.h"
 #include "kv/balance.h"
-#include "kv/checkpoint.h"
 #include "kv/client.h"
 #include "kv/entry.h"
+#include "kv/maintenance.h"
 #include "kv/placement_zones.h"
 #include "kv/range.h"
-#include "kv/replica_wire.h"
-#include "kv/slice_list.h"
 #include "kv/slice_internal.h"
+#include "kv/slice_list.h"
 
 #define PASS_NS UINT64_C(1000000000)
 #define PASS_SOON_NS UINT64_C(200000000) // After a step.
@@ -111,7 +110,7 @@ static void nodes_look(struct task *task, struct placement *placement, struct pl
             .dead = since_ns != 0 && now_ns - since_ns > dead_after_ns,
             .draining = node->draining,
             .leaving = leaving,
-            .full = checkpoint_room_short(node->disk_bytes, node->disk_free_bytes),
+            .full = maintenance_room_short(node->disk_bytes, node->disk_free_bytes),
             .locality = arena_string(task->arena, bytes_of_string(node->locality)),
             .attrs = arena_string(task->arena, bytes_of_string(node->attrs)),
         };
@@ -358,7 +357,7 @@ static uint64_t tables_hash(struct shard *shard, bool *all_well)
     uint64_t hash = cluster_slices_hash(shard);
     for (uint32_t i = 0; i < count; i++) {
         const struct cluster_node *node = &nodes[i];
-        bool full = checkpoint_room_short(node->disk_bytes, node->disk_free_bytes);
+        bool full = maintenance_room_short(node->disk_bytes, node->disk_free_bytes);
         uint64_t state = (uint64_t)node->membership << 2 | (uint64_t)node->draining << 1 | full;
         *all_well = *all_well && (cluster_alive(shard, node->id) || node->membership == CLUSTER_DECOMMISSIONED);
         hash = hash_combine(hash_combine(hash, node->id), (uint64_t)node->started_at_ns);

@@ -6,11 +6,11 @@
 
 #include "core/hashmap.h"
 #include "core/invariant.h"
-#include "kv/checkpoint.h"
 #include "kv/cluster.h"
 #include "kv/key.h"
 #include "kv/leader_raw.h"
 #include "kv/leader_wire.h"
+#include "kv/maintenance.h"
 #include "kv/range.h"
 #include "kv/txn.h"
 

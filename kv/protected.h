@@ -10,10 +10,10 @@
 // record is gone. A node that may have missed an announcement collects nothing until it has read
 // the records anew.
 //
-// Shard    Any; changes run on shard 0, one at a time.
+// Shard    Any; a node's changes run on its shard 0, one at a time.
 // Memory   At most PROTECTIONS_MAX records.
 // Safety   A version visible at or after a protected timestamp is never collected:
-//          test_protected.c.
+//          tests/unit/kv/test_protected.c.
 #pragma once
 #include "kv/kv_node.h"
 #include "kv/zone.h"

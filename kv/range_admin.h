@@ -3,12 +3,12 @@
 // Changing ranges: bootstrap, split, merge, create and erase a tenant's, have them moved (kv/move.h); and walking
 // them. The public side is in kv/admin.h; this is what storage's other files need.
 //
-// All changes run on shard 0, one at a time, so that what leaders hold follows what the descriptors
-// say in the same order. A change that adds keys to a slice tells its leader after the descriptors
+// All changes run at the leader of slice 1, one at a time, so that what leaders hold follows what the
+// descriptors say in the same order. A change that adds keys to a slice tells its leader after the descriptors
 // are committed; one that takes keys away tells it before. A crash in between leaves the
 // descriptors right, and the start tells every leader anew.
 //
-// Shard    Any; requests go to shard 0 and to leaders.
+// Shard    Any, unless said otherwise; requests go to leaders.
 // Checked  tests/unit/kv/test_ranges.c.
 #pragma once
 #include "kv/kv_node.h"

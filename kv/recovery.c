@@ -7,7 +7,7 @@
 #include "core/disk.h"
 #include "core/invariant.h"
 #include "core/log.h"
-#include "kv/checkpoint.h"
+#include "kv/maintenance.h"
 #include "kv/key.h"
 #include "kv/replica.h"
 #include "kv/slice_internal.h"

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "core/codec.h"
 #include "core/disk.h"
 #include "core/invariant.h"
 #include "core/log.h"
@@ -11,7 +12,6 @@
 #include "kv/cluster.h"
 #include "kv/range.h"
 #include "kv/recovery.h"
-#include "kv/replica_wire.h"
 #include "kv/slice_internal.h"
 #include "kv/snapshot.h"
 
@@ -386,45 +386,61 @@ struct looking {
     struct buffer *out;
 };
 
-static void replica_encode(struct buffer *out, const struct kv_replica *replica)
+static void config_put(struct buffer *out, const struct raft_config *config)
 {
-    wire_put_u64(out, replica->slice);
-    wire_put_u64(out, replica->role);
-    wire_put_u64(out, replica->leader);
-    wire_put_u64(out, replica->term);
-    wire_put_u64(out, replica->applied_index);
-    wire_put_u64(out, replica->last_index);
-    wire_put_u64(out, replica->last_term);
-    wire_put_u64(out, replica->closed.wall_ns);
-    wire_put_u64(out, replica->closed.logical);
-    wire_put_u64(out, replica->bytes);
-    wire_put_u64(out, replica->load);
-    wire_put_u64(out, replica->ranges);
-    wire_put_u64(out, replica->receiving);
-    wire_put_u64(out, replica->damaged_member);
-    wire_put_u64(out, replica->silent_members);
-    wire_put_config(out, &replica->config);
+    uint8_t encoded[RAFT_CONFIG_BYTES_MAX];
+    codec_put_u64(out, config->index);
+    codec_put_bytes(
+        out, bytes_of(encoded, config->count == 0 ? 0 : raft_config_encode(config, encoded)));
 }
 
-static bool replica_decode(struct bytes *in, struct kv_replica *replica)
+static void config_get(struct codec_reader *in, struct raft_config *config)
 {
-    uint64_t role, receiving;
-    *replica = (struct kv_replica){0};
-    bool whole =
-        wire_take_u64(in, &replica->slice) && wire_take_u64(in, &role) &&
-        wire_take_u32(in, &replica->leader) && wire_take_u64(in, &replica->term) &&
-        wire_take_u64(in, &replica->applied_index) && wire_take_u64(in, &replica->last_index) &&
-        wire_take_u64(in, &replica->last_term) &&
-        wire_take_u64(in, &replica->closed.wall_ns) &&
-        wire_take_u32(in, &replica->closed.logical) && wire_take_u64(in, &replica->bytes) &&
-        wire_take_u64(in, &replica->load) && wire_take_u32(in, &replica->ranges) &&
-        wire_take_u64(in, &receiving) && wire_take_u32(in, &replica->damaged_member) &&
-        wire_take_u32(in, &replica->silent_members) &&
-        wire_take_config(in, &replica->config);
-    if (!whole || role > SLICE_SERVING) return false;
+    const uint64_t index = codec_get_u64(in);
+    const struct bytes encoded = codec_get_bytes(in);
+    *config = (struct raft_config){0};
+    if (encoded.size > 0 && !raft_config_decode(encoded, config)) in->bad = true;
+    config->index = index;
+}
+
+static void replica_encode(struct buffer *out, const struct kv_replica *replica)
+{
+    codec_put_u64(out, replica->slice);
+    codec_put_u8(out, (uint8_t)replica->role);
+    codec_put_u32(out, replica->leader);
+    codec_put_u64(out, replica->term);
+    codec_put_u64(out, replica->applied_index);
+    codec_put_u64(out, replica->last_index);
+    codec_put_u64(out, replica->last_term);
+    codec_put_hlc(out, replica->closed);
+    codec_put_u64(out, replica->bytes);
+    codec_put_u64(out, replica->load);
+    codec_put_u32(out, replica->ranges);
+    codec_put_u8(out, replica->receiving);
+    codec_put_u32(out, replica->damaged_member);
+    codec_put_u32(out, replica->silent_members);
+    config_put(out, &replica->config);
+}
+
+static void replica_decode(struct codec_reader *in, struct kv_replica *replica)
+{
+    *replica = (struct kv_replica){.slice = codec_get_u64(in)};
+    const uint8_t role = codec_get_u8(in);
+    if (role > SLICE_SERVING) in->bad = true;
     replica->role = (enum slice_role)role;
-    replica->receiving = receiving != 0;
-    return true;
+    replica->leader = codec_get_u32(in);
+    replica->term = codec_get_u64(in);
+    replica->applied_index = codec_get_u64(in);
+    replica->last_index = codec_get_u64(in);
+    replica->last_term = codec_get_u64(in);
+    replica->closed = codec_get_hlc(in);
+    replica->bytes = codec_get_u64(in);
+    replica->load = codec_get_u64(in);
+    replica->ranges = codec_get_u32(in);
+    replica->receiving = codec_get_bool(in);
+    replica->damaged_member = codec_get_u32(in);
+    replica->silent_members = codec_get_u32(in);
+    config_get(in, &replica->config);
 }
 
 // Encoded by each shard into a buffer of its own, one after the other.
@@ -464,6 +480,11 @@ out:
 
 // --- by RPC ------------------------------------------------------------------------------------------------
 
+struct status replica_malformed(void)
+{
+    return status_make(E_PROTOCOL_VIOLATION, "malformed message between replicas");
+}
+
 static bool slice_valid(uint64_t slice)
 {
     return slice >= 1 && slice <= KV_SLICES_MAX;
@@ -472,14 +493,13 @@ static bool slice_valid(uint64_t slice)
 static struct status serve_create(
     struct task *task, const struct rpc_request *request, struct buffer *reply)
 {
-    struct bytes in = request->body;
+    struct codec_reader in = codec_read(request->body);
     struct raft_config config;
-    struct creation creation = {0};
-    uint64_t founded;
+    struct creation creation = {.slice = codec_get_u64(&in)};
+    const bool founded = codec_get_bool(&in);
     (void)reply;
-    if (!wire_take_u64(&in, &creation.slice) || !wire_take_u64(&in, &founded) ||
-        !wire_take_config(&in, &config) || in.size > 0 || !slice_valid(creation.slice))
-        return wire_malformed();
+    config_get(&in, &config);
+    if (!codec_done(&in) || !slice_valid(creation.slice)) return replica_malformed();
     if (founded) creation.config = &config;
     return shard_call(task, shard_of_slice(task, creation.slice), create_here, &creation);
 }
@@ -487,25 +507,23 @@ static struct status serve_create(
 static struct status serve_destroy(
     struct task *task, const struct rpc_request *request, struct buffer *reply)
 {
-    struct bytes in = request->body;
-    struct destruction destruction = {0};
-    uint64_t forced;
+    struct codec_reader in = codec_read(request->body);
+    struct destruction destruction = {.slice = codec_get_u64(&in)};
     (void)reply;
-    if (!wire_take_u64(&in, &destruction.slice) || !wire_take_u64(&in, &forced) || in.size > 0 ||
-        !slice_valid(destruction.slice))
-        return wire_malformed();
-    destruction.forced = forced != 0;
+    destruction.forced = codec_get_bool(&in);
+    if (!codec_done(&in) || !slice_valid(destruction.slice)) return replica_malformed();
     return shard_call(task, shard_of_slice(task, destruction.slice), destroy_here, &destruction);
 }
 
-static bool change_take(struct bytes in, struct member_change *change)
+static bool change_decode(struct bytes body, struct member_change *change)
 {
-    uint32_t kind;
-    if (!wire_take_u64(&in, &change->slice) || !wire_take_u32(&in, &kind) ||
-        !wire_take_u32(&in, &change->member) || in.size > 0)
-        return false;
+    struct codec_reader in = codec_read(body);
+    *change = (struct member_change){.slice = codec_get_u64(&in)};
+    const uint8_t kind = codec_get_u8(&in);
     change->change = (enum raft_change)kind;
-    return slice_valid(change->slice) && kind <= RAFT_REMOVE && change->member != 0;
+    change->member = codec_get_u32(&in);
+    return codec_done(&in) && slice_valid(change->slice) && kind <= RAFT_REMOVE &&
+           change->member != 0;
 }
 
 static struct status serve_change(
@@ -513,7 +531,7 @@ static struct status serve_change(
 {
     struct member_change change;
     (void)reply;
-    if (!change_take(request->body, &change)) return wire_malformed();
+    if (!change_decode(request->body, &change)) return replica_malformed();
     return shard_call(task, shard_of_slice(task, change.slice), change_here, &change);
 }
 
@@ -522,17 +540,17 @@ static struct status serve_transfer(
 {
     struct member_change change;
     (void)reply;
-    if (!change_take(request->body, &change)) return wire_malformed();
+    if (!change_decode(request->body, &change)) return replica_malformed();
     return shard_call(task, shard_of_slice(task, change.slice), transfer_here, &change);
 }
 
 static struct status serve_force_alone(
     struct task *task, const struct rpc_request *request, struct buffer *reply)
 {
-    struct bytes in = request->body;
-    uint64_t slice;
+    struct codec_reader in = codec_read(request->body);
+    uint64_t slice = codec_get_u64(&in);
     (void)reply;
-    if (!wire_take_u64(&in, &slice) || in.size > 0 || !slice_valid(slice)) return wire_malformed();
+    if (!codec_done(&in) || !slice_valid(slice)) return replica_malformed();
     return shard_call(task, shard_of_slice(task, slice), force_alone_here, &slice);
 }
 
@@ -594,9 +612,9 @@ struct status kv_replica_create(
     const struct raft_config none = {0};
     struct arena_mark mark = arena_mark(task->arena);
     buffer_init(&body, task->arena);
-    wire_put_u64(&body, slice);
-    wire_put_u64(&body, config != NULL);
-    wire_put_config(&body, config == NULL ? &none : config);
+    codec_put_u64(&body, slice);
+    codec_put_u8(&body, config != NULL);
+    config_put(&body, config == NULL ? &none : config);
     struct status st = ask(task, node, METHOD_CREATE, &body, NULL);
     if (!failed(st)) arena_release(task->arena, mark);
     return st;
@@ -611,8 +629,8 @@ struct status kv_replica_destroy(struct task *task, uint32_t node, uint64_t slic
     struct buffer body;
     struct arena_mark mark = arena_mark(task->arena);
     buffer_init(&body, task->arena);
-    wire_put_u64(&body, slice);
-    wire_put_u64(&body, forced);
+    codec_put_u64(&body, slice);
+    codec_put_u8(&body, forced);
     struct status st = ask(task, node, METHOD_DESTROY, &body, NULL);
     if (!failed(st)) arena_release(task->arena, mark);
     return st;
@@ -628,9 +646,9 @@ static struct status change_ask(struct task *task, uint32_t node, enum replica_m
     struct buffer body;
     struct arena_mark mark = arena_mark(task->arena);
     buffer_init(&body, task->arena);
-    wire_put_u64(&body, change->slice);
-    wire_put_u64(&body, change->change);
-    wire_put_u64(&body, change->member);
+    codec_put_u64(&body, change->slice);
+    codec_put_u8(&body, (uint8_t)change->change);
+    codec_put_u32(&body, change->member);
     struct status st = ask(task, node, method, &body, NULL);
     if (!failed(st)) arena_release(task->arena, mark);
     return st;
@@ -658,7 +676,7 @@ struct status kv_replica_force_alone(struct task *task, uint32_t node, uint64_t 
     struct buffer body;
     struct arena_mark mark = arena_mark(task->arena);
     buffer_init(&body, task->arena);
-    wire_put_u64(&body, slice);
+    codec_put_u64(&body, slice);
     struct status st = ask(task, node, METHOD_FORCE_ALONE, &body, NULL);
     if (!failed(st)) arena_release(task->arena, mark);
     return st;
@@ -680,14 +698,16 @@ struct status kv_replicas(struct task *task, uint32_t node, struct arena *arena,
     } else {
         TRY(ask(task, node, METHOD_LIST, &body, &list));
     }
-    while (list.size > 0) {
+    struct codec_reader in = codec_read(list);
+    while (codec_left(&in) > 0) {
         if (*count == capacity) {
             uint32_t grown = capacity == 0 ? 16 : capacity * 2;
             *replicas = arena_grow(arena, *replicas, capacity * sizeof **replicas,
                 grown * sizeof **replicas);
             capacity = grown;
         }
-        if (!replica_decode(&list, &(*replicas)[(*count)++])) return wire_malformed();
+        replica_decode(&in, &(*replicas)[(*count)++]);
+        if (in.bad) return replica_malformed();
     }
 out:
     return st;

@@ -62,6 +62,11 @@ void kv_replica_look(struct slice *slice, struct kv_replica *replica);
 CHECKED struct status replica_line_set(
     struct task *task, const struct recovery_replica *replica, uint64_t generation_expected);
 
+// Erases a replica's folder as far as files go.
+CHECKED struct status replica_home_erase(struct task *task, const char *home);
+// 08P01: a message between replicas, or a snapshot's, that is none.
+CHECKED struct status replica_malformed(void);
+
 // At the start of a node that is alone: every shard hears of all its slices.
 CHECKED struct status replica_made_tell(struct task *task);
 // Registers the methods that other nodes call. Once a process, before its nodes start.

@@ -393,7 +393,7 @@ enum slice_fate {
 enum slice_fate slice_txn_fate(const struct slice *slice, uint64_t txn, struct hlc_timestamp since,
     struct hlc_timestamp *ts);
 
-// --- life (slice.c, checkpoint.c) ----------------------------------------------------------------------
+// --- life (slice.c) ------------------------------------------------------------------------------------
 
 struct slice_options {
     uint64_t id;

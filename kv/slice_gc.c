@@ -6,7 +6,7 @@
 #include "core/invariant.h"
 #include "core/log.h"
 #include "core/metrics.h"
-#include "kv/checkpoint.h"
+#include "kv/maintenance.h"
 #include "kv/key.h"
 #include "kv/slice_internal.h"
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "core/codec.h"
 #include "core/crypto.h"
 #include "core/disk.h"
 #include "core/invariant.h"
@@ -14,7 +15,6 @@
 #include "kv/range_record.h"
 #include "kv/recovery.h"
 #include "kv/replica.h"
-#include "kv/replica_wire.h"
 #include "kv/slice_internal.h"
 
 #define METHOD_SNAPSHOT (RPC_REPLICA + 16)
@@ -72,13 +72,13 @@ static struct status stream_open(
     if (!cluster_slice_shard(task->shard, sending->node, sending->slice->id, &shard))
         return status_make(K_UNREACHABLE, "the node is not known");
     buffer_init(&body, task->arena);
-    wire_put_u64(&body, sending->slice->id);
-    wire_put_u64(&body, sending->attempt);
-    wire_put_u64(&body, sending->index);
-    wire_put_u64(&body, sending->backup->count);
+    codec_put_u64(&body, sending->slice->id);
+    codec_put_u64(&body, sending->attempt);
+    codec_put_u64(&body, sending->index);
+    codec_put_u64(&body, sending->backup->count);
     for (uint32_t i = 0; i < sending->backup->count; i++) {
-        wire_put_bytes(&body, bytes_of_string(sending->backup->files[i].name));
-        wire_put_u64(&body, sending->backup->files[i].bytes);
+        codec_put_bytes(&body, bytes_of_string(sending->backup->files[i].name));
+        codec_put_u64(&body, sending->backup->files[i].bytes);
     }
     return rpc_stream_open(task,
         &(struct rpc_stream_options){.target = {.node = sending->node, .shard = shard},
@@ -104,9 +104,9 @@ static struct status file_send(
         if (offset + read > sending->resume[file]) {
             struct buffer body;
             buffer_init(&body, task->arena);
-            wire_put_u64(&body, file);
-            wire_put_u64(&body, offset);
-            wire_put_bytes(&body, bytes_of(sending->piece, read));
+            codec_put_u64(&body, file);
+            codec_put_u64(&body, offset);
+            codec_put_bytes(&body, bytes_of(sending->piece, read));
             TRY(rpc_stream_send(task, stream, buffer_bytes(&body)));
         }
         offset += read;
@@ -120,21 +120,24 @@ static struct status stream_run(
     struct task *task, struct sending *sending, struct rpc_stream *stream, uint64_t *applied)
 {
     struct status st;
-    struct bytes in;
+    struct bytes body;
     struct buffer end;
-    TRY(rpc_stream_next(task, stream, task->arena, &in));
-    for (uint32_t i = 0; i < sending->backup->count; i++) {
-        if (!wire_take_u64(&in, &sending->resume[i])) return wire_malformed();
-    }
+    TRY(rpc_stream_next(task, stream, task->arena, &body));
+    struct codec_reader in = codec_read(body);
+    for (uint32_t i = 0; i < sending->backup->count; i++)
+        sending->resume[i] = codec_get_u64(&in);
+    if (in.bad) return replica_malformed();
     for (uint32_t i = 0; i < sending->backup->count; i++)
         TRY(file_send(task, sending, stream, i));
     buffer_init(&end, task->arena);
-    wire_put_u64(&end, UINT64_MAX);
+    codec_put_u64(&end, UINT64_MAX);
     for (uint32_t i = 0; i < sending->backup->count; i++)
-        wire_put_u64(&end, sending->crc[i]);
+        codec_put_u64(&end, sending->crc[i]);
     TRY(rpc_stream_send(task, stream, buffer_bytes(&end)));
-    TRY(rpc_stream_next(task, stream, task->arena, &in));
-    if (!wire_take_u64(&in, applied)) return wire_malformed();
+    TRY(rpc_stream_next(task, stream, task->arena, &body));
+    in = codec_read(body);
+    *applied = codec_get_u64(&in);
+    if (in.bad) return replica_malformed();
 out:
     return st;
 }
@@ -251,24 +254,23 @@ static bool name_is_plain(struct bytes name)
 }
 
 static struct status incoming_parse(
-    struct task *task, struct incoming *incoming, struct bytes in, uint64_t *slice)
+    struct task *task, struct incoming *incoming, struct bytes body, uint64_t *slice)
 {
-    uint64_t count;
-    if (!wire_take_u64(&in, slice) || !wire_take_u64(&in, &incoming->attempt) ||
-        !wire_take_u64(&in, &incoming->index) || !wire_take_u64(&in, &count) || count == 0 ||
-        count > FILES_MAX)
-        return wire_malformed();
+    struct codec_reader in = codec_read(body);
+    *slice = codec_get_u64(&in);
+    incoming->attempt = codec_get_u64(&in);
+    incoming->index = codec_get_u64(&in);
+    const uint64_t count = codec_get_u64(&in);
+    if (in.bad || count == 0 || count > FILES_MAX) return replica_malformed();
     incoming->count = (uint32_t)count;
     incoming->files = ARENA_ARRAY(task->arena, struct incoming_file, count);
     for (uint32_t i = 0; i < count; i++) {
-        struct bytes name;
-        incoming->files[i] = (struct incoming_file){0};
-        if (!wire_take_bytes(&in, &name) || !name_is_plain(name) ||
-            !wire_take_u64(&in, &incoming->files[i].bytes))
-            return wire_malformed();
+        const struct bytes name = codec_get_bytes(&in);
+        incoming->files[i] = (struct incoming_file){.bytes = codec_get_u64(&in)};
+        if (in.bad || !name_is_plain(name)) return replica_malformed();
         memcpy(incoming->files[i].name, name.data, name.size);
     }
-    return in.size == 0 ? STATUS_OK : wire_malformed();
+    return codec_done(&in) ? STATUS_OK : replica_malformed();
 }
 
 // What an earlier stream of the same attempt has left is kept; anything else goes.
@@ -318,17 +320,15 @@ out:
     return st;
 }
 
-static struct status piece_take(struct task *task, struct incoming *incoming, struct bytes in,
-    uint32_t file)
+static struct status piece_take(struct task *task, struct incoming *incoming,
+    struct codec_reader *in, uint32_t file)
 {
-    uint64_t offset;
-    struct bytes data;
+    const uint64_t offset = codec_get_u64(in);
+    const struct bytes data = codec_get_bytes(in);
     struct status st;
-    if (file >= incoming->count || !wire_take_u64(&in, &offset) || !wire_take_bytes(&in, &data) ||
-        in.size > 0)
-        return wire_malformed();
+    if (file >= incoming->count || !codec_done(in)) return replica_malformed();
     struct incoming_file *into = &incoming->files[file];
-    if (offset != into->have || data.size > into->bytes - offset) return wire_malformed();
+    if (offset != into->have || data.size > into->bytes - offset) return replica_malformed();
     TRY(file_switch(task, incoming, file));
     TRY(disk_write(task, &incoming->file, offset, data.data, data.size, 0));
     into->have += data.size;
@@ -364,20 +364,21 @@ static struct status pieces_take(
     struct status st;
     for (;;) {
         struct arena_mark mark = arena_mark(task->arena);
-        struct bytes in;
-        uint64_t file;
-        TRY(rpc_stream_next(task, stream, task->arena, &in));
-        if (!wire_take_u64(&in, &file)) return wire_malformed();
+        struct bytes body;
+        TRY(rpc_stream_next(task, stream, task->arena, &body));
+        struct codec_reader in = codec_read(body);
+        const uint64_t file = codec_get_u64(&in);
+        if (in.bad) return replica_malformed();
         if (file == UINT64_MAX) {
             for (uint32_t i = 0; i < incoming->count; i++) {
-                uint64_t crc;
-                if (!wire_take_u64(&in, &crc)) return wire_malformed();
+                const uint64_t crc = codec_get_u64(&in);
+                if (in.bad) return replica_malformed();
                 TRY(file_check(task, incoming, i, crc));
             }
             TRY(file_switch(task, incoming, UINT32_MAX));
             return STATUS_OK;
         }
-        TRY(piece_take(task, incoming, in, file > UINT32_MAX ? UINT32_MAX : (uint32_t)file));
+        TRY(piece_take(task, incoming, &in, file > UINT32_MAX ? UINT32_MAX : (uint32_t)file));
         arena_release(task->arena, mark);
     }
 out:
@@ -497,14 +498,14 @@ static struct status receive(
     TRY(home_prepare(task, incoming));
     buffer_init(&out, task->arena);
     for (uint32_t i = 0; i < incoming->count; i++)
-        wire_put_u64(&out, incoming->files[i].have);
+        codec_put_u64(&out, incoming->files[i].have);
     TRY(rpc_stream_send(task, stream, buffer_bytes(&out)));
     TRY(pieces_take(task, incoming, stream));
     TRY(disk_unlink(
         task, arena_printf(task->arena, "%s/" ATTEMPT_NAME, incoming->home)));
     TRY(install(task, incoming, &applied));
     buffer_init(&out, task->arena);
-    wire_put_u64(&out, applied);
+    codec_put_u64(&out, applied);
     TRY(rpc_stream_send(task, stream, buffer_bytes(&out)));
 out:
     return st;

@@ -25,6 +25,3 @@
 // Not in a task; answers with raft_log_snapshot_sent.
 void snapshot_send(struct slice *slice, uint32_t node);
 void snapshot_register(void);
-
-// Erases a replica's folder as far as files go.
-CHECKED struct status replica_home_erase(struct task *task, const char *home);

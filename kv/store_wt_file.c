@@ -29,7 +29,7 @@ static struct wt_file *file_of(WT_FILE_HANDLE *handle)
     return container_of(handle, struct wt_file, base);
 }
 
-// Room kept for this moment (kv/checkpoint.c): a checkpoint under way can then come to its end.
+// Room kept for this moment (kv/maintenance.c): a checkpoint under way can then come to its end.
 static void give_reserve(const char *name)
 {
     char path[1024];

@@ -21,7 +21,7 @@ static bool is_own(enum store_table table, struct bytes key)
            (key.data[0] == META_APPLIED || key.data[0] == META_LEFT);
 }
 
-// A checkpoint is due when so many segments are full (kv/checkpoint.c); what is written until it is done comes on top.
+// A checkpoint is due when so many segments are full (kv/maintenance.c); what is written until it is done comes on top.
 #define LOG_BYTES_MAX(node) (4u * (node)->options.log_segment_bytes + 4u * LOG_SEGMENT_LEAST)
 #define LOG_SEGMENT_LEAST ((4u << 20) + (64u << 10)) // It holds the largest record.
 

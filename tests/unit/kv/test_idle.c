@@ -4,7 +4,7 @@
 // three with 10,000: bench/nodes --only idle.)
 #include "tests/unit/kv/kv_harness.h"
 
-#include "kv/checkpoint.h"
+#include "kv/maintenance.h"
 
 #define RANGES 3000u
 // What is asked for: of a kibibyte that is resident half is what the allocator cannot use, and pages of stores.
@@ -40,10 +40,10 @@ static struct status body(struct task *task, __attribute__((unused)) void *arg)
     struct status st;
     struct kv_shard *kv = kv_shard_of(task->shard);
     TRY(split(task, 0, 100));
-    TRY(checkpoint_rest(task, kv));
+    TRY(maintenance_rest(task, kv));
     const uint64_t before = allocated_bytes();
     TRY(split(task, 100, RANGES));
-    TRY(checkpoint_rest(task, kv));
+    TRY(maintenance_rest(task, kv));
     CHECK(allocated_bytes() < before + RANGES * RANGE_BYTES_MAX);
 out:
     return st;

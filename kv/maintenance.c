@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "kv/checkpoint.h"
+#include "kv/maintenance.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -89,7 +89,7 @@ out:
     return st;
 }
 
-struct status checkpoint_shard(struct task *task, struct kv_shard *kv)
+struct status maintenance_checkpoint(struct task *task, struct kv_shard *kv)
 {
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < kv->slice_count; i++) {
@@ -132,7 +132,7 @@ static uint64_t room_least(const struct room *room)
     return least > ROOM_MAX_BYTES ? ROOM_MAX_BYTES : least;
 }
 
-bool checkpoint_room_short(uint64_t disk_bytes, uint64_t free_bytes)
+bool maintenance_room_short(uint64_t disk_bytes, uint64_t free_bytes)
 {
     const struct room room = {.total_bytes = disk_bytes};
     return disk_bytes > 0 && free_bytes < room_least(&room);
@@ -249,10 +249,10 @@ static void release_heap(void *arg)
     heap_release();
 }
 
-struct status checkpoint_rest(struct task *task, struct kv_shard *kv)
+struct status maintenance_rest(struct task *task, struct kv_shard *kv)
 {
     struct status st;
-    TRY(checkpoint_shard(task, kv));
+    TRY(maintenance_checkpoint(task, kv));
     log_position appended = log_writer_appended(kv->log);
     caches_shrink(kv, true);
     for (uint32_t i = 0; i < SHRINK_LOOKS && !failed(st) && !kv->maintenance->stop && at_rest(kv, &appended); i++)
@@ -268,7 +268,7 @@ static void checkpoint_now(struct task *task, struct kv_maintenance *upkeep, boo
 {
     struct kv_shard *kv = upkeep->kv;
     upkeep->checkpointed_at = log_writer_appended(kv->log);
-    struct status st = rests ? checkpoint_rest(task, kv) : checkpoint_shard(task, kv);
+    struct status st = rests ? maintenance_rest(task, kv) : maintenance_checkpoint(task, kv);
     if (failed(st)) log_warning(0, "shard %u: checkpoint failed: %s", kv->shard->index, st.message);
     upkeep->checkpointed_ns = task_now_ns(task);
     upkeep->retry_ns = failed(st) ? upkeep->checkpointed_ns + RETRY_NS : 0;
