@@ -71,13 +71,13 @@ static struct status cast_value(struct function_call *call, struct type from, st
     struct datum in, struct datum *out)
 {
     *out = in;
-    if (in.null || (from.oid == to.oid && to.typmod < 0)) return STATUS_OK;
+    if (from.oid == to.oid && to.typmod < 0) return STATUS_OK;
     const struct cast *cast = cast_find(from.oid, to.oid, CAST_ASSIGNMENT);
     if (cast == NULL)
         return status_format(call->arena, E_INVALID_FUNCTION_DEFINITION,
             "return type mismatch in function declared to return %s",
             type_format(call->arena, to));
-    return cast_apply(call, cast, from, to, false, in, out);
+    return in.null ? STATUS_OK : cast_apply(call, cast, from, to, false, in, out);
 }
 
 // One column may be the whole row.
@@ -86,16 +86,35 @@ static bool gives_whole(const struct internal_result *rows, type_oid oid)
     return rows->column_count == 1 && (rows->types[0].oid == oid || rows->types[0].oid == TYPE_RECORD);
 }
 
+static struct status check_column(struct function_call *call, struct type from, struct type to)
+{
+    struct datum nothing;
+    if (from.oid == to.oid) return STATUS_OK;
+    return cast_value(call, from, to, DATUM_NULL, &nothing);
+}
+
 // What the names in the body mean may have changed since the function was made. Told of no rows, too.
 static struct status check_columns(struct function_call *call, const struct internal_result *rows)
 {
+    struct status st = STATUS_OK;
     type_oid oid = call->result_type.oid;
-    if (rows->types == NULL || rows->column_count == 0 || !type_is_composite(oid) || gives_whole(rows, oid))
-        return STATUS_OK;
-    const struct user_type *user = type_user(oid);
-    if (user->field_count == rows->column_count) return STATUS_OK;
-    return status_format(call->arena, E_INVALID_FUNCTION_DEFINITION,
-        "return type mismatch in function declared to return %s", user->info.sql_name);
+    const struct set_ops *ops = call->function->set;
+    if (rows->types == NULL || rows->column_count == 0 || oid == TYPE_VOID || gives_whole(rows, oid)) return st;
+    if (type_is_composite(oid)) {
+        const struct user_type *user = type_user(oid);
+        if (user->field_count != rows->column_count)
+            return status_format(call->arena, E_INVALID_FUNCTION_DEFINITION,
+                "return type mismatch in function declared to return %s", user->info.sql_name);
+        for (uint32_t i = 0; i < user->field_count; i++)
+            TRY(check_column(call, rows->types[i], user->fields[i].type));
+    } else if (ops != NULL && ops->column_count > 1) {
+        for (uint32_t i = 0; i < ops->column_count && rows->column_count == ops->column_count; i++)
+            TRY(check_column(call, rows->types[i], TYPE_OF(ops->column_types[i])));
+    } else if (oid != TYPE_RECORD) {
+        TRY(check_column(call, rows->types[0], call->result_type));
+    }
+out:
+    return st;
 }
 
 // The columns of one row as a row of the function's type; of type record, named by their places.

@@ -35,6 +35,7 @@ from generate import Generator, smaller  # noqa: E402
 from kinds import Kinds  # noqa: E402
 from objects import Objects  # noqa: E402
 from pipeline import SETUP, Pipeline  # noqa: E402
+from plans import Plans  # noqa: E402
 from queries import Wide  # noqa: E402
 from routines import Catalog, Routines  # noqa: E402
 from scripts import Scripts  # noqa: E402
@@ -224,7 +225,7 @@ def difference(sql, theirs, ours, strict=False):
     if sql.startswith("COPY ") and theirs[0] == "done" and ours[1] == "23502" and ours[2].startswith("domain "):
         return REFUSED
     # Functions in FROM become a part of the query in PostgreSQL: that a table of theirs is gone, or another, is told without a call.
-    if theirs[1] in ("42P01", "42P13") and ours[0] == "rows" and "rows_of(" in sql:
+    if theirs[1] in ("42P01", "42P13") and ours[0] == "rows" and re.search(r"\b(rows_of|f|g)\(|EXECUTE|FROM w\b", sql):
         return None
     # PostgreSQL makes constants values of their domain when it plans, be there a row for them or not.
     if theirs[1] == "23514" and "value for domain" in theirs[2] and ours in (("done", 0), ("rows", ours[1], [])):
@@ -249,7 +250,7 @@ def difference(sql, theirs, ours, strict=False):
             return None  # Constants are evaluated when PostgreSQL plans, before there is a row.
         if theirs[1] == ours[1] or (theirs[1] in EVALUATION and ours[1] in EVALUATION and " FROM " in sql):
             return None
-        if theirs[1] in EVALUATION and ours[1] in EVALUATION and ("convert_to(" in sql or "convert_from(" in sql):
+        if (theirs[1] in EVALUATION or VALUE_REFUSED.match(theirs[2])) and ours[1] in EVALUATION and ("convert_to(" in sql or "convert_from(" in sql):
             return None  # These are stable: what is immutable is evaluated before them, when PostgreSQL plans.
         return "%s against %s" % (theirs[1], ours[1])
     if theirs[0] == "done":
@@ -516,6 +517,8 @@ class Sessions:
             return REFUSED  # Storage options of materialized views, defaults of views' columns.
         if sql.startswith("DROP") and "," in sql and theirs[1] == ours[1]:
             return None  # Of one object that is named twice PostgreSQL speaks as of two.
+        if theirs[0] == ours[0] == "rows" and "pg_get_functiondef" in sql and re.search("RETURN|BEGIN ATOMIC", theirs[2][0][0] or ""):
+            return REFUSED  # Bodies in the form of the standard are shown as they were written, with their names spelled out.
         if theirs[1] == "55006":
             return REFUSED  # Here a cursor reads what was there when it was opened, whatever becomes of the table, and a key that waits for COMMIT is looked at in the table as it is then.
         keys = re.search(r" ORDER BY 1(, 2)?$", sql)
@@ -665,7 +668,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--statements", type=int, default=60, help="of each seed")
     parser.add_argument("--part", choices=sorted({part.__name__.lower() for part in PARTS + ON_REQUEST}), help="one of the parts; otherwise the seed chooses")
-    parser.add_argument("--generator", choices=("generator", "deep", "wide", "shop", "kinds", "scripts", "objects", "transactions"), help="of the parts comparison and sessions")
+    parser.add_argument("--generator", choices=("generator", "deep", "wide", "shop", "kinds", "scripts", "objects", "transactions", "plans"), help="of the parts comparison and sessions")
     parser.add_argument("--census", action="store_true", help="say how often each kind of statement was drawn")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first 50 differences")
     parser.add_argument("--postgres", help="DSN of a running PostgreSQL 15")
@@ -673,7 +676,7 @@ def main():
     options = parser.parse_args()
 
     Comparison.only = {"generator": Generator, "deep": Deep, "wide": Wide, "shop": Shop, "kinds": Kinds}.get(options.generator)
-    Sessions.only = {"scripts": Scripts, "objects": Objects, "transactions": Transactions}.get(options.generator)
+    Sessions.only = {"scripts": Scripts, "objects": Objects, "transactions": Transactions, "plans": Plans}.get(options.generator)
     postgres = None if options.postgres else Postgres()
     isopod = None if options.isopod else Cluster(name="differential", profile="virtual+app", shards=2).start()
     isopod_dsn = options.isopod or "host=%s port=%d user=root dbname=defaultdb" % (isopod.host, isopod.port)
