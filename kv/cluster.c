@@ -65,18 +65,18 @@ static struct status identity_read(
         "The store belongs to another release or is damaged. Start with an empty --store and join as a new node.");
 }
 
-struct status cluster_identity_write(struct task *task, struct cluster *cluster, bool alone)
+struct status cluster_identity_write(
+    struct task *task, struct cluster *cluster, bool alone, const struct rpc_incarnation *incarnation)
 {
     struct buffer text;
-    char id[33], store[33], incarnation[33];
+    char id[33], store[33], state[33];
     crypto_hex_encode(bytes_of(cluster->cluster_id, 16), id);
     crypto_hex_encode(bytes_of(cluster->store_id, 16), store);
-    crypto_hex_encode(bytes_of(cluster->incarnation.id, 16), incarnation);
+    crypto_hex_encode(bytes_of(incarnation->id, 16), state);
     buffer_init(&text, task->arena);
     buffer_printf(&text, "isopod node 1\ncluster %s\nnode %u\nstore %s\nalone %s\n", id,
         cluster->node_id, store, alone ? "yes" : "no");
-    if (cluster->incarnation.number > 0)
-        buffer_printf(&text, "incarnation %" PRIu64 " %s\n", cluster->incarnation.number, incarnation);
+    if (incarnation->number > 0) buffer_printf(&text, "incarnation %" PRIu64 " %s\n", incarnation->number, state);
     return disk_write_file(
         task, arena_printf(task->arena, "%s/CLUSTER", cluster->dir), buffer_bytes(&text));
 }
@@ -600,7 +600,7 @@ static struct status identify(struct task *task, const struct cluster_options *o
         cluster->node_id = 1;
         cluster->alone = true;
     }
-    TRY(cluster_identity_write(task, cluster, cluster->alone));
+    TRY(cluster_identity_write(task, cluster, cluster->alone, &cluster->incarnation));
 out:
     return st;
 }

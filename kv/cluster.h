@@ -6,15 +6,16 @@
 // Identity   <store>/CLUSTER holds cluster id, node id and store id, from before the first byte of data.
 //            `init` makes node 1 of a new cluster; everyone else joins: asks a node of the cluster for an id.
 // Store      Who a store belongs to is not enough: a copy of it belongs to the same node, and an old one has forgotten votes
-//            and entries that others count on. So each start of a node, and each end in order, gives its store a new incarnation
-//            (a number that grows, and 128 random bits): first written into CLUSTER, then, by a transaction that has looked at the
-//            one before, into the node's liveness record; then it is gossiped, and kept with the table of nodes. The record decides: a
-//            store whose incarnation is neither the record's nor a later one is a copy or an old state. Nobody who has heard
-//            of a later one talks to it, so that it takes part in nothing; whom it asks to be taken in reads the record, if it
-//            can within a second; and its own first renewal ends it at the latest. A store may be a step ahead,
-//            where a crash came between, or further, where the record was lost with a majority (kv/loss.h).
-//            What was copied after the last of these steps is not told from the store itself: it is taken for the store,
-//            moved, and what it was copied from is refused from then on.
+//            and entries that others count on. So each start of a node, each end in order, and every CLUSTER_INCARNATION_NS in
+//            between, give its store a new incarnation (a number that grows, and 128 random bits): first written into CLUSTER, then,
+//            by a transaction that has looked at the one before, into the node's liveness record; then it is gossiped, and kept
+//            with the table of nodes. The record decides: a store whose incarnation is neither the record's nor a later one is
+//            a copy or an old state. Nobody who has heard of a later one talks to it, so that it takes part in nothing; whom
+//            it asks to be taken in reads the record, if it can within a second; and its own first renewal ends it at the latest. A
+//            store may be a step ahead, where a crash came between, or further, where the record was lost with a majority
+//            (kv/loss.h). What was copied after the last of these steps is not told from the store itself: it is taken for the
+//            store, moved, and what it was copied from is refused from then on. That is as it should be when the node was down. A
+//            copy of one that ran has forgotten what the node did between it and a crash: the steps in between keep that short.
 // Gossip     Each node keeps a table of all nodes and one of slice leaders. Every 500 ms, and at once on a
 //            change, it tells some others what it has; newer replaces older. No node is special.
 // Alive      A node whose heartbeat (a counter in its gossip entry) has moved within CLUSTER_ALIVE_NS. This is
@@ -40,6 +41,8 @@
 #define CLUSTER_ALIVE_NS UINT64_C(2000000000)
 #define CLUSTER_GOSSIP_NS UINT64_C(500000000)
 #define CLUSTER_LIVENESS_NS UINT64_C(6000000000)
+#define CLUSTER_INCARNATION_NS UINT64_C(30000000000)
+#define CLUSTER_INCARNATION_NODES 16u // With more of them it is longer, in proportion.
 #define CLUSTER_MAX_OFFSET_NS INT64_C(500000000)
 
 enum cluster_membership {

@@ -80,6 +80,9 @@ struct cluster {
     bool renewing, draining;
     bool leaving;         // No renewal any more.
     struct task *renewer; // While it renews; else NULL.
+    bool stepping;
+    struct task *stepper; // While the store gets its next incarnation; else NULL.
+    uint64_t stepped_ns;  // When it was last tried.
     // As the last renewal left it, committed at `ts`; zero: it has to be read.
     struct {
         struct hlc_timestamp ts;
@@ -147,7 +150,8 @@ void cluster_peers_save(struct cluster *cluster);
 // This node must end: the last line of its log, and the end.
 void cluster_fail(struct cluster *cluster, struct status why);
 // The identity file, with `alone` as it is.
-CHECKED struct status cluster_identity_write(struct task *task, struct cluster *cluster, bool alone);
+CHECKED struct status cluster_identity_write(
+    struct task *task, struct cluster *cluster, bool alone, const struct rpc_incarnation *incarnation);
 
 // --- liveness.c ----------------------------------------------------------------------------------
 

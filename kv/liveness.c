@@ -376,19 +376,60 @@ static bool incarnation_is_known(const struct cluster *cluster)
 }
 
 // The store's next incarnation, behind the one in the record. Until it is in the record, too, the record's number is the
-// one before, whatever becomes of this node: who comes again with either is taken in.
+// one before, whatever becomes of this node: who comes again with either is taken in. Renewals go on meanwhile with the
+// one before.
 static struct status incarnation_step(struct task *task, struct cluster *cluster)
 {
+    struct status st;
     struct env *env = task->shard->env;
-    struct rpc_incarnation was = cluster->incarnation;
-    uint64_t next = cluster->renewed.incarnation.number + 1;
-    cluster->incarnation.number = next > was.number ? next : was.number;
-    env->random_bytes(env, cluster->incarnation.id, sizeof cluster->incarnation.id);
-    struct status st = cluster_identity_write(task, cluster, cluster->alone);
+    const uint64_t number = cluster->renewed.incarnation.number + 1;
+    struct rpc_incarnation next = {.number = number > cluster->incarnation.number ? number : cluster->incarnation.number};
+    env->random_bytes(env, next.id, sizeof next.id);
+    cluster->stepped_ns = task_now_ns(task);
+    TRY(cluster_identity_write(task, cluster, cluster->alone, &next));
     // Nobody hears of it who could have been told of the one before, and take that for an old state.
-    if (!failed(st)) st = rpc_incarnation_set(task, &cluster->incarnation);
-    if (failed(st)) cluster->incarnation = was; // Whichever of them is in the file now.
-    return st;
+    TRY(rpc_incarnation_set(task, &next));
+    cluster->incarnation = next;
+out:
+    return st; // Having failed, whichever of them is in the file now.
+}
+
+static struct status step_task(struct task *task, void *arg)
+{
+    struct cluster *cluster = arg;
+    cluster->stepper = task;
+    struct status st = incarnation_step(task, cluster);
+    if (failed(st) && !task->cancelled)
+        log_info(0, "cluster: the store's incarnation stays as it was: %s", st.message);
+    return STATUS_OK;
+}
+
+static void step_ended(struct task *task, struct status st, void *arg)
+{
+    (void)task;
+    (void)st;
+    struct cluster *cluster = arg;
+    cluster->stepping = false;
+    cluster->stepper = NULL;
+}
+
+// While the node runs, so that a copy of its store is an old state soon after. In a task of its own: a disk that stands
+// still holds up no renewal. Each step has the others write down their tables: the more of them, the fewer steps.
+static void incarnation_look(struct cluster *cluster)
+{
+    const uint64_t now_ns = shard_now_ns(cluster->node->shards[0]);
+    const uint64_t nodes = cluster->count < CLUSTER_INCARNATION_NODES ? CLUSTER_INCARNATION_NODES : cluster->count;
+    const uint64_t every_ns = CLUSTER_INCARNATION_NS / CLUSTER_INCARNATION_NODES * nodes;
+    if (cluster->stepping || cluster->stopping || cluster->leaving || !incarnation_is_known(cluster)) return;
+    if (now_ns - cluster->stepped_ns < every_ns) return;
+    struct task_options options = {.fn = step_task,
+        .arg = cluster,
+        .kind = "cluster incarnation",
+        .class = TASK_SYSTEM,
+        .ended = step_ended,
+        .ended_arg = cluster};
+    cluster->stepping = true;
+    if (failed(task_start(cluster->node->shards[0], &options))) cluster->stepping = false;
 }
 
 // What is in the record now, others may know.
@@ -438,6 +479,7 @@ static struct status renew_once(struct task *task, struct cluster *cluster)
     }
     if (news) gossip_own_changed(cluster);
     wait_queue_wake_all(&cluster->changed, STATUS_OK);
+    incarnation_look(cluster);
     return STATUS_OK;
 }
 
@@ -483,7 +525,7 @@ static struct status end_alone(struct task *task, struct cluster *cluster)
         TRY(task_wait(task, &cluster->changed));
     if (!cluster->alone) goto out;
     cluster->ending_alone = true;
-    st = cluster_identity_write(task, cluster, false);
+    st = cluster_identity_write(task, cluster, false, &cluster->incarnation);
     cluster->ending_alone = false;
     wait_queue_wake_all(&cluster->changed, STATUS_OK);
     TRY(st);
@@ -533,8 +575,9 @@ out:
 static void renewals_end(struct task *task, struct cluster *cluster)
 {
     cluster->leaving = true;
-    while (cluster->renewing) {
+    while (cluster->renewing || cluster->stepping) {
         if (cluster->renewer != NULL) task_cancel(cluster->renewer, status_make(E_ADMIN_SHUTDOWN, "the node leaves"));
+        if (cluster->stepper != NULL) task_cancel(cluster->stepper, status_make(E_ADMIN_SHUTDOWN, "the node leaves"));
         if (failed(task_sleep(task, LEAVE_POLL_NS))) return;
     }
 }

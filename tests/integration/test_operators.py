@@ -264,6 +264,23 @@ class Refusals(unittest.TestCase):
             second.kill()
             missed()
             self.refused(down, *reasons)
+            # While it runs, and goes on without another start for as long as others know of its next state; then it is killed.
+            second.start()
+            second.pause()
+            snapshot = copy_to(4, second.store)
+            second.unpause()
+
+            def state(store):
+                with open(os.path.join(store, "CLUSTER")) as file:
+                    return bytes.fromhex(file.read().split()[-1])
+
+            def known():
+                with open(os.path.join(nodes[1].store, "PEERS"), "rb") as file:
+                    return state(second.store) != state(snapshot.store) and state(second.store) in file.read()
+            wait_until(known, "the next state of the store")
+            second.kill()
+            missed()
+            self.refused(snapshot, *reasons)
             # As it is now it is the node's own, elsewhere; and then what it was copied from is not.
             moved = copy_to(5, second.store)
             moved.start()

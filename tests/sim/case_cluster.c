@@ -415,6 +415,31 @@ SIM_CASE(cluster_store_copied, "a store as it once was is refused, and the one t
     cluster_end(cluster);
 }
 
+// As a disk's snapshot, or a folder that is copied while the node writes to it, which then goes on without a restart.
+SIM_CASE(cluster_store_snapshot, "a store as it once was while its node ran is refused, though the node has not been started since")
+{
+    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
+    struct world *world = &cluster->kv.world;
+    cluster_begin(cluster, run, 3, 600, NULL);
+    struct world_node *third = &world->nodes[2];
+    struct sim_node *copy = sim_node_add(world->sim, WORLD_NODES_MAX + 1), *own = sim_node_add(world->sim, WORLD_NODES_MAX + 2);
+    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    const uint64_t starts = third->starts;
+    sim_disk_copy(third->machine, copy);
+    world_run(world, NULL, NULL, CLUSTER_INCARNATION_NS + 4 * CLUSTER_LIVENESS_NS);
+    SIM_CHECK(run, third->starts == starts);
+    halt(world, third);
+    sim_disk_copy(third->machine, own);
+    sim_disk_copy(copy, third->machine);
+    third->wanted = true;
+    world_expect(world, "the old store is refused", third_is_refused, cluster, 60 * WORLD_SECOND);
+    halt(world, third);
+    sim_disk_copy(own, third->machine);
+    third->wanted = true;
+    world_expect(world, "three voters again", voters_are_three, cluster, 120 * WORLD_SECOND);
+    cluster_end(cluster);
+}
+
 static bool is_left(void *arg)
 {
     (void)arg;
