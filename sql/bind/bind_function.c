@@ -409,6 +409,9 @@ struct status bind_from_call(struct binder *binder, struct scope *scope, const s
     struct scalar **args;
     struct type *types;
     struct function_match match;
+    struct expr *full = NULL;
+    if (expr->kind == EXPR_FUNCTION) TRY(name_args(binder, expr, &full));
+    if (full != NULL) expr = full;
     uint32_t count = expr->kind == EXPR_FUNCTION ? expr->function->args.count : 0;
     if (expr->kind != EXPR_FUNCTION) { // CURRENT_DATE and its family, casts.
         call->args = ARENA_ARRAY(binder->arena, struct scalar *, 1);

@@ -5,6 +5,7 @@
 #include "sql/type/array.h"
 #include "sql/type/collation.h"
 #include "sql/catalog/pg_catalog.h"
+#include "sql/catalog/pg_xid.h"
 
 #include <string.h>
 
@@ -245,6 +246,7 @@ struct class_row {
 
 static struct status class_row(struct virtual_table_sink *sink, const struct class_row *class)
 {
+    const bool has_rows = class->kind == 'r' || class->kind == 'm';
     struct datum row[] = {datum_int(class->oid), datum_text(class->name), datum_int(class->namespace),
         datum_int(class->row_type), datum_int(0), datum_int(class->owner), datum_int(class->access_method),
         datum_int(class->oid), datum_int(0), datum_int(0), datum_real(class->rows), datum_int(0), datum_int(0),
@@ -252,8 +254,8 @@ static struct status class_row(struct virtual_table_sink *sink, const struct cla
         datum_int(class->is_temp ? 't' : class->is_unlogged ? 'u' : 'p'), datum_int(class->kind),
         datum_int(class->column_count), datum_int(class->check_count), datum_bool(class->kind == 'v' || class->kind == 'm'),
         datum_bool(class->has_triggers), datum_bool(false), datum_bool(false), datum_bool(false),
-        datum_bool(!class->is_empty), datum_int(class->kind == 'r' || class->kind == 'm' ? 'd' : 'n'), datum_bool(false), datum_int(0),
-        datum_int(0), datum_int(0), class->acl, class->options, DATUM_NULL};
+        datum_bool(!class->is_empty), datum_int(has_rows ? 'd' : 'n'), datum_bool(false), datum_int(0),
+        datum_int(has_rows ? PG_XID_FIRST : 0), datum_int(has_rows ? PG_MXID_FIRST : 0), class->acl, class->options, DATUM_NULL};
     return virtual_table_row(sink, row);
 }
 

@@ -6,6 +6,7 @@
 
 #include "sql/type/collation.h"
 #include "sql/catalog/pg_catalog.h"
+#include "sql/catalog/pg_xid.h"
 #include "sql/user/privilege.h"
 #include "sql/user/role.h"
 #include "sql/session/vars.h"
@@ -43,8 +44,8 @@ ROWS(database_rows)
         pg_put_bool(&row, "datistemplate", false);
         pg_put_bool(&row, "datallowconn", true);
         pg_put_int(&row, "datconnlimit", -1);
-        pg_put_int(&row, "datfrozenxid", 0);
-        pg_put_int(&row, "datminmxid", 0);
+        pg_put_int(&row, "datfrozenxid", PG_XID_FIRST);
+        pg_put_int(&row, "datminmxid", PG_MXID_FIRST);
         pg_put_int(&row, "dattablespace", PG_TABLESPACE_DEFAULT);
         pg_put_text(&row, "datcollate", "C.UTF-8");
         pg_put_text(&row, "datctype", "C.UTF-8");

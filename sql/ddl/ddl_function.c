@@ -454,7 +454,7 @@ static struct status settle_statement(struct statement_context *context, struct 
 void ddl_function_frame(const struct table_desc *function, struct function_frame *frame,
     const char **names, struct type *types)
 {
-    *frame = (struct function_frame){.function = function->name, .names = names};
+    *frame = (struct function_frame){.function = function->name, .names = names, .checked = true};
     for (uint32_t i = 0; i < function->column_count; i++) {
         if (!function_is_input(function->columns[i].identity)) continue;
         types[frame->count] = function->columns[i].type;

@@ -17,6 +17,7 @@ struct function_frame {
     const char *function;
     const char *const *names; // "": none.
     uint32_t count;
+    bool checked; // The body is planned to see what is wrong with it, not to run: indexes may come later.
 };
 
 CHECKED struct status function_sql_call(

@@ -11,6 +11,7 @@
 #include "sql/type/datetime.h"
 #include "sql/type/encoding.h"
 #include "sql/function/function_table.h"
+#include "sql/catalog/pg_xid.h"
 #include "sql/catalog/pg_catalog.h"
 #include "sql/wire/pgwire.h"
 #include "sql/session/session_role.h"
@@ -313,6 +314,22 @@ REFUSED(no_snapshots, "exported snapshots are")
 REFUSED(no_transaction_ids, "transaction ids are")
 REFUSED(no_server_address, "the server's own address is")
 
+// Both count from the last transaction there was; PostgreSQL's own come before all of them.
+BODY(xid_age)
+{
+    (void)call;
+    const uint32_t id = (uint32_t)args[0].integer;
+    *result = datum_int(id < PG_XID_FIRST ? INT32_MAX : (int32_t)(PG_XID_FIRST - id));
+    return STATUS_OK;
+}
+BODY(mxid_age)
+{
+    (void)call;
+    const uint32_t id = (uint32_t)args[0].integer;
+    *result = datum_int(id < PG_MXID_FIRST ? INT32_MAX : (int32_t)(PG_MXID_FIRST - id));
+    return STATUS_OK;
+}
+
 #define STABLE_0(name_, oid_, result_, fn_) \
     SCALAR_NO_ARGS(name_, oid_, result_, fn_, FUNCTION_STABLE)
 #define VOLATILE_0(name_, oid_, result_, fn_) \
@@ -366,6 +383,8 @@ static const struct function functions[] = {
     VOLATILE_0("pg_current_wal_insert_lsn", 2852, PG_LSN, no_wal),
     VOLATILE_0("pg_current_wal_flush_lsn", 3330, PG_LSN, no_wal),
     VOLATILE_0("pg_export_snapshot", 3809, TEXT, no_snapshots),
+    STABLE("age", 1181, INT4, xid_age, TYPE_XID),
+    STABLE("mxid_age", 3939, INT4, mxid_age, TYPE_XID),
     VOLATILE_0("txid_current", 2943, INT8, no_transaction_ids),
     VOLATILE_0("txid_current_if_assigned", 3348, INT8, no_transaction_ids),
 };

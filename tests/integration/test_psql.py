@@ -152,6 +152,17 @@ class PsqlTest(unittest.TestCase):
                     self.assertEqual(done.returncode, 0, done.stderr)
                     self.assertEqual("skipping" in done.stderr, user == "alice", done.stderr)
 
+    def test_predefined_roles_are_not_dumped(self):
+        """But who is a member of one is."""
+        self.psql("CREATE ROLE watcher IN ROLE pg_monitor")
+        self.addCleanup(self.psql, "DROP ROLE watcher")
+        done = subprocess.run(["pg_dumpall", "--roles-only", "-d", self.server.url()], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("GRANT pg_monitor TO watcher", done.stdout)
+        self.assertNotIn("ROLE pg_", done.stdout)
+        self.assertNotIn("TO pg_", done.stdout)
+
     def test_ordinary_users_can_describe(self):
         for command in (r"\d", r"\d t", r"\dt+", r"\l", r"\du", r"\dn", r"\df", r"\z"):
             with self.subTest(command):

@@ -90,6 +90,7 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA zoo GRANT SELECT, INSERT ON TABLES TO PUBLIC;
 BODIES = """
 CREATE FUNCTION zoo.heads() RETURNS bigint LANGUAGE sql RETURN (SELECT count(*) FROM zoo.person) + zoo.twice(1);
 CREATE FUNCTION zoo.add(k int) RETURNS int LANGUAGE sql BEGIN ATOMIC INSERT INTO zoo.likes (a) VALUES (k); SELECT zoo.twice(k); END;
+CREATE FUNCTION zoo.once(k int) RETURNS void LANGUAGE sql BEGIN ATOMIC INSERT INTO zoo.person (id, name) VALUES (k, 'once') ON CONFLICT (id) DO NOTHING; END;
 """
 folder = tempfile.TemporaryDirectory()
 E = os.environ
