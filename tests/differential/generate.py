@@ -5,7 +5,7 @@ A statement is a Tree: a template whose numbered holes are other Trees. `tree.sq
 trees with one thing taken away; runner.py tries them until nothing smaller still differs.
 
 All values are chosen so that an answer is one answer: floats are multiples of 0.25 (sums are exact in any order), LIMIT
-comes with an ORDER BY over all columns, and what may fail row by row (division, casts from text) stands where both
+comes with an ORDER BY over all columns, so do rows of which some may be in conflict with others before them, and what may fail row by row (division, casts from text) stands where both
 servers must evaluate it for every row, or is guarded.
 """
 import random
@@ -622,7 +622,7 @@ class Generator:
         if which == 4:
             return Tree("change", "DELETE FROM %s USING %s %s WHERE %s.k = %s.k + 3 AND {}{}" % (table.name, other.name, alias, table.name, alias),
                         self.expression("bool", scope + inner, 1), returning, optional=[1])
-        return Tree("change", "INSERT INTO %s (k, %s) SELECT 100 + k, {} FROM %s %s WHERE {} ON CONFLICT DO NOTHING{}" % (table.name, column, other.name, alias),
+        return Tree("change", "INSERT INTO %s (k, %s) SELECT 100 + k, {} FROM %s %s WHERE {} ORDER BY 1 ON CONFLICT DO NOTHING{}" % (table.name, column, other.name, alias),
                     self.expression(kind, inner, 1), self.expression("bool", inner, 1), returning, optional=[2])
 
     def single(self):

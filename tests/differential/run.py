@@ -519,6 +519,8 @@ class Sessions:
             return None  # Of one object that is named twice PostgreSQL speaks as of two.
         if theirs[0] == ours[0] == "rows" and "pg_get_functiondef" in sql and re.search("RETURN|BEGIN ATOMIC", theirs[2][0][0] or ""):
             return REFUSED  # Bodies in the form of the standard are shown as they were written, with their names spelled out.
+        if theirs[1] in EVALUATION and sql.startswith("EXECUTE") and ours in (("done", 0), ("rows", ours[1], [])):
+            return None  # Parameters are constants when PostgreSQL plans, and computed then, be there a row for them or not.
         if theirs[1] == "55006":
             return REFUSED  # Here a cursor reads what was there when it was opened, whatever becomes of the table, and a key that waits for COMMIT is looked at in the table as it is then.
         keys = re.search(r" ORDER BY 1(, 2)?$", sql)
