@@ -251,7 +251,7 @@ static struct status join_on_zero(struct task *task, void *arg)
     } else {
         TRY(liveness_store_check(task, cluster, entry, &incarnation));
         gossip_merge(cluster, entry);
-        gossip_publish(cluster);
+        cluster_view_publish(cluster);
     }
     buffer_append(&call->reply, cluster->cluster_id, 16);
     codec_put_u32(&call->reply, id);
@@ -635,7 +635,7 @@ struct status cluster_start(
     }
     gossip_find(cluster, cluster->node_id)->node.alive = true;
     cluster->dirty = true;
-    gossip_publish(cluster);
+    cluster_view_publish(cluster);
     gossip_watch(cluster);
     // Nobody is talked to before it is known whom to refuse.
     TRY(rpc_incarnation_set(task, &cluster->incarnation));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // The inside of the cluster's tables, shared by kv/cluster.c (identity, joining), kv/gossip.c (tables and their spread),
-// kv/liveness.c (records in the meta slice), kv/announce.c. Everyone else sees kv/cluster.h.
+// kv/cluster_view.c (each shard's copy), kv/liveness.c (records in the meta slice), kv/announce.c. Everyone else sees kv/cluster.h.
 //
 // Shard    struct cluster is shard 0's; struct cluster_shard each shard's copy, changed by messages from shard 0.
 #pragma once
@@ -125,8 +125,6 @@ bool gossip_merge_slice(struct cluster *cluster, const struct cluster_slice *sli
 void gossip_answered(struct cluster *cluster, const char *address);
 // The own entry has changed: its version grows, and everyone is told.
 void gossip_own_changed(struct cluster *cluster);
-// Hands the tables to every shard.
-void gossip_publish(struct cluster *cluster);
 // From now on it is known who is met by RPC, and what their clocks say.
 void gossip_watch(struct cluster *cluster);
 void gossip_start(struct cluster *cluster);
@@ -140,6 +138,26 @@ bool gossip_tables_merge(struct codec_reader *in, struct cluster *cluster);
 // Of earlier releases, without incarnations.
 bool gossip_tables_merge_plain(struct codec_reader *in, struct cluster *cluster);
 void gossip_register(void);
+
+// --- cluster_view.c: each shard's copy of the tables --------------------------------------------------
+
+// On shard 0: hands the table of nodes to every shard, when it has changed; what is known of one slice.
+void cluster_view_publish(struct cluster *cluster);
+void cluster_view_publish_slice(struct cluster *cluster, const struct cluster_slice *slice);
+// Whether `a` says something newer of its slice than `b`, which may be NULL.
+bool cluster_view_is_newer(const struct cluster_slice *a, const struct cluster_slice *b);
+// Takes it over into a table, [slice id], when it is newer. True when it was.
+bool cluster_view_set(struct cluster_slice **slices, const struct cluster_slice *slice);
+
+// What is known of a slice, on its way to another shard; freed by who takes it.
+struct cluster_slice_message {
+    struct shard_message message;
+    struct cluster_slice slice;
+    bool announce; // To shard 0: spread it.
+};
+// At once on the own shard.
+void cluster_view_send(struct shard *from, uint32_t to, const struct cluster_slice *slice,
+    void (*deliver)(struct shard *shard, struct shard_message *message), bool announce);
 
 // --- cluster.c -----------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Commit in one slice: one request, one log entry, one fdatasync. The leader's side is kv/leader.c.
+// Commit in one slice: one request, one log entry, one fdatasync. The leader's side is kv/leader_commit.c.
 #include "core/invariant.h"
 #include "core/work.h"
 #include "kv/txn.h"

@@ -185,7 +185,7 @@ void gossip_answered(struct cluster *cluster, const char *address)
     }
     if (known == NULL || known->node.id == cluster->node_id || known->node.heard_at_ns != 0) return;
     heard(cluster, known);
-    gossip_publish(cluster);
+    cluster_view_publish(cluster);
 }
 
 static void heartbeat_take(
@@ -262,14 +262,6 @@ bool gossip_merge(struct cluster *cluster, const struct gossip_node *entry)
     return newer;
 }
 
-static bool slice_newer(const struct cluster_slice *a, const struct cluster_slice *b)
-{
-    if (b == NULL) return true;
-    if (a->term != b->term) return a->term > b->term;
-    if (a->config != b->config) return a->config > b->config;
-    return a->leader != 0 && b->leader == 0;
-}
-
 static uint64_t slice_hash(const struct cluster_slice *slice)
 {
     if (slice == NULL) return 0;
@@ -277,32 +269,12 @@ static uint64_t slice_hash(const struct cluster_slice *slice)
     return hash_combine(hash_combine(hash, slice->config), slice->leader);
 }
 
-static bool slice_set(struct cluster_slice **slices, const struct cluster_slice *slice)
-{
-    struct cluster_slice **at = &slices[slice->slice];
-    if (!slice_newer(slice, *at)) return false;
-    struct cluster_slice next = *slice;
-    if (*at == NULL) {
-        *at = malloc(sizeof **at);
-        invariant(*at != NULL);
-    } else if (next.voter_count == 0) {
-        // A hint knows the leader only.
-        next = **at;
-        next.term = slice->term;
-        next.leader = slice->leader;
-    }
-    **at = next;
-    return true;
-}
-
-static void slice_publish(struct cluster *cluster, const struct cluster_slice *slice);
-
 bool gossip_merge_slice(struct cluster *cluster, const struct cluster_slice *slice)
 {
     uint64_t before = slice_hash(cluster->slices[slice->slice]);
-    if (!slice_set(cluster->slices, slice)) return false;
+    if (!cluster_view_set(cluster->slices, slice)) return false;
     cluster->slices_hash += slice_hash(cluster->slices[slice->slice]) - before;
-    slice_publish(cluster, slice);
+    cluster_view_publish_slice(cluster, slice);
     return true;
 }
 
@@ -312,7 +284,7 @@ static void slices_put(struct buffer *out, struct cluster_slice **slices, struct
     uint32_t count = 0;
     codec_put_u32(out, 0);
     for (uint32_t id = 1; id <= KV_SLICES_MAX; id++) {
-        if (slices[id] == NULL || (than != NULL && !slice_newer(slices[id], than[id]))) continue;
+        if (slices[id] == NULL || (than != NULL && !cluster_view_is_newer(slices[id], than[id]))) continue;
         slice_put(out, slices[id]);
         count++;
     }
@@ -352,7 +324,7 @@ static bool slices_merge(struct codec_reader *in, struct cluster *cluster)
 static bool tables_merge(struct codec_reader *in, struct cluster *cluster, bool plain)
 {
     bool good = nodes_merge(in, cluster, plain) && slices_merge(in, cluster);
-    gossip_publish(cluster);
+    cluster_view_publish(cluster);
     return good;
 }
 
@@ -364,112 +336,6 @@ bool gossip_tables_merge(struct codec_reader *in, struct cluster *cluster)
 bool gossip_tables_merge_plain(struct codec_reader *in, struct cluster *cluster)
 {
     return tables_merge(in, cluster, true);
-}
-
-// --- the shards' copies ----------------------------------------------------------------------------
-
-struct nodes_message {
-    struct shard_message message;
-    uint32_t count;
-    bool alone;
-    struct cluster_node nodes[];
-};
-
-static const struct cluster_node *find_in(const struct cluster_node *nodes, uint32_t count, uint32_t id)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (nodes[i].id == id) return &nodes[i];
-    return NULL;
-}
-
-static bool node_differs(const struct cluster_node *a, const struct cluster_node *b)
-{
-    return a == NULL || a->alive != b->alive || a->draining != b->draining ||
-           a->membership != b->membership || a->started_at_ns != b->started_at_ns ||
-           strcmp(a->address, b->address) != 0;
-}
-
-static void nodes_install(struct shard *shard, const struct nodes_message *message)
-{
-    struct cluster_shard *copy = cluster_shard_of(shard);
-    if (copy == NULL) return;
-    struct cluster_node *old = copy->nodes;
-    uint32_t old_count = copy->count;
-    size_t size = message->count * sizeof copy->nodes[0];
-    copy->nodes = malloc(size == 0 ? 1 : size);
-    invariant(copy->nodes != NULL);
-    memcpy(copy->nodes, message->nodes, size);
-    copy->count = message->count;
-    copy->alone = message->alone;
-    for (uint32_t i = 0; i < copy->count; i++) {
-        const struct cluster_node *node = &copy->nodes[i];
-        if (!node_differs(find_in(old, old_count, node->id), node)) continue;
-        if (node->id != shard->node->id) rpc_peer_set(shard, node->id, node->address);
-        for (struct cluster_watch *watch = copy->cluster->watches; watch != NULL; watch = watch->next)
-            watch->changed(watch, shard, node);
-    }
-    free(old);
-}
-
-static void nodes_deliver(struct shard *shard, struct shard_message *arrived)
-{
-    struct nodes_message *message = container_of(arrived, struct nodes_message, message);
-    nodes_install(shard, message);
-    free(message);
-}
-
-void gossip_publish(struct cluster *cluster)
-{
-    struct shard *zero = cluster->node->shards[0];
-    if (!cluster->dirty) return;
-    cluster->dirty = false;
-    for (uint32_t i = cluster->node->shard_count; i-- > 0;) {
-        struct nodes_message *message =
-            malloc(sizeof *message + cluster->count * sizeof message->nodes[0]);
-        invariant(message != NULL);
-        *message = (struct nodes_message){
-            .message.deliver = nodes_deliver, .count = cluster->count, .alone = cluster->alone};
-        for (uint32_t n = 0; n < cluster->count; n++)
-            message->nodes[n] = cluster->nodes[n].node;
-        if (i == 0) {
-            nodes_deliver(zero, &message->message);
-        } else {
-            shard_send(zero, i, &message->message);
-        }
-    }
-}
-
-struct slice_message {
-    struct shard_message message;
-    struct cluster_slice slice;
-    bool announce; // To shard 0: spread it.
-};
-
-static void slice_deliver(struct shard *shard, struct shard_message *arrived)
-{
-    struct slice_message *message = container_of(arrived, struct slice_message, message);
-    struct cluster_shard *copy = cluster_shard_of(shard);
-    if (copy != NULL) (void)slice_set(copy->slices, &message->slice);
-    free(message);
-}
-
-static void slice_message_send(struct shard *from, uint32_t to, const struct cluster_slice *slice,
-    void (*deliver)(struct shard *shard, struct shard_message *message), bool announce)
-{
-    struct slice_message *message = malloc(sizeof *message);
-    invariant(message != NULL);
-    *message = (struct slice_message){.message.deliver = deliver, .slice = *slice, .announce = announce};
-    if (from->index == to) {
-        deliver(from, &message->message);
-    } else {
-        shard_send(from, to, &message->message);
-    }
-}
-
-static void slice_publish(struct cluster *cluster, const struct cluster_slice *slice)
-{
-    for (uint32_t i = 0; i < cluster->node->shard_count; i++)
-        slice_message_send(cluster->node->shards[0], i, slice, slice_deliver, false);
 }
 
 // --- telling others --------------------------------------------------------------------------------
@@ -573,7 +439,7 @@ static bool digest_take(struct cluster *cluster, uint32_t from, struct codec_rea
     if (good && (offered > 0 || wanted > 0 || hash != cluster->slices_hash))
         send_to(cluster, from, buffer_bytes(&out));
     arena_fini(&arena);
-    gossip_publish(cluster);
+    cluster_view_publish(cluster);
     return good;
 }
 
@@ -631,7 +497,7 @@ static bool delta_take(struct cluster *cluster, uint32_t from, struct codec_read
     good = good && codec_done(in);
     if (good && (offered > 0 || more_slices)) send_to(cluster, from, buffer_bytes(&out));
     arena_fini(&arena);
-    gossip_publish(cluster);
+    cluster_view_publish(cluster);
     return good;
 }
 
@@ -669,13 +535,13 @@ void gossip_own_changed(struct cluster *cluster)
     if (own == NULL) return;
     own->version++;
     cluster->dirty = true;
-    gossip_publish(cluster);
+    cluster_view_publish(cluster);
     digests_send(cluster);
 }
 
 static void slice_announced(struct shard *shard, struct shard_message *arrived)
 {
-    struct slice_message *message = container_of(arrived, struct slice_message, message);
+    struct cluster_slice_message *message = container_of(arrived, struct cluster_slice_message, message);
     struct cluster *cluster = cluster_of(shard->node);
     if (cluster != NULL && !cluster->stopping && gossip_merge_slice(cluster, &message->slice) &&
         message->announce) {
@@ -699,18 +565,8 @@ void cluster_slice_announce(struct shard *shard, const struct cluster_slice *sli
     struct cluster_shard *copy = cluster_shard_of(shard);
     if (copy == NULL) return;
     invariant(slice->slice >= 1 && slice->slice <= KV_SLICES_MAX);
-    if (shard->index != 0) (void)slice_set(copy->slices, slice);
-    slice_message_send(shard, 0, slice, slice_announced, true);
-}
-
-void cluster_slice_hint(struct shard *shard, uint64_t slice, uint64_t term, uint32_t leader)
-{
-    struct cluster_shard *copy = cluster_shard_of(shard);
-    if (copy == NULL || slice == 0 || slice > KV_SLICES_MAX) return;
-    const struct cluster_slice *known = copy->slices[slice];
-    struct cluster_slice hint = {.slice = slice, .term = term, .leader = leader};
-    if (known != NULL) hint.config = known->config;
-    (void)slice_set(copy->slices, &hint);
+    if (shard->index != 0) (void)cluster_view_set(copy->slices, slice);
+    cluster_view_send(shard, 0, slice, slice_announced, true);
 }
 
 // --- clocks ----------------------------------------------------------------------------------------
@@ -836,7 +692,7 @@ static void on_tick(struct timer *timer)
     digests_send(cluster);
     // Every eighth tick the heartbeats' times are handed on, too.
     if (cluster->ticks % 8 == 0) cluster->dirty = true;
-    gossip_publish(cluster);
+    cluster_view_publish(cluster);
     if (cluster->ticks % 4 == 0 && others_missing(cluster)) cluster_contact(cluster);
     if (cluster->peers_dirty && cluster->ticks % SAVE_TICKS == 0) cluster_peers_save(cluster);
     timer_arm(shard, timer, timer_beat(shard, CLUSTER_GOSSIP_NS));
@@ -904,71 +760,4 @@ void cluster_load_set(struct node *node, const struct cluster_load *load)
     cluster->load_told = *load;
     own->version++; // Goes with the next tick.
     cluster->dirty = true;
-}
-
-// --- what everyone may ask -------------------------------------------------------------------------
-
-const struct cluster_node *cluster_nodes(struct shard *shard, uint32_t *count)
-{
-    struct cluster_shard *copy = cluster_shard_of(shard);
-    *count = copy == NULL ? 0 : copy->count;
-    return copy == NULL ? NULL : copy->nodes;
-}
-
-const struct cluster_node *cluster_node(struct shard *shard, uint32_t id)
-{
-    struct cluster_shard *copy = cluster_shard_of(shard);
-    return copy == NULL ? NULL : find_in(copy->nodes, copy->count, id);
-}
-
-bool cluster_alive(struct shard *shard, uint32_t id)
-{
-    if (id == shard->node->id) return true;
-    const struct cluster_node *node = cluster_node(shard, id);
-    return node != NULL && node->alive;
-}
-
-uint64_t cluster_slices_hash(struct shard *shard)
-{
-    const struct cluster *cluster = cluster_of(shard->node);
-    invariant(shard->index == 0);
-    return cluster == NULL ? 0 : cluster->slices_hash;
-}
-
-bool cluster_slice(struct shard *shard, uint64_t slice, struct cluster_slice *where)
-{
-    struct cluster_shard *copy = cluster_shard_of(shard);
-    if (slice == 0 || slice > KV_SLICES_MAX) return false;
-    if (copy != NULL && copy->slices[slice] != NULL) {
-        *where = *copy->slices[slice];
-        return true;
-    }
-    if (!cluster_alone(shard)) return false;
-    uint32_t own = shard->node->id;
-    *where = (struct cluster_slice){.slice = slice, .leader = own, .voter_count = 1, .voters = {own}};
-    return true;
-}
-
-bool cluster_slice_shard(struct shard *shard, uint32_t node, uint64_t slice, uint32_t *target)
-{
-    uint32_t shard_count = shard->node->shard_count;
-    if (node != shard->node->id) {
-        const struct cluster_node *known = cluster_node(shard, node);
-        if (known == NULL) return false;
-        shard_count = known->shard_count;
-    }
-    *target = (uint32_t)((slice - 1) % shard_count);
-    return true;
-}
-
-bool cluster_alone(struct shard *shard)
-{
-    struct cluster_shard *copy = cluster_shard_of(shard);
-    return copy == NULL || copy->alone;
-}
-
-int64_t cluster_max_offset_ns(struct shard *shard)
-{
-    struct cluster_shard *copy = cluster_shard_of(shard);
-    return copy == NULL ? CLUSTER_MAX_OFFSET_NS : copy->cluster->max_offset_ns;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// What leaders do for the administration of ranges (kv/range_admin.c): take ranges over and give
-// them away, and, at the leader of slice 1, change them, one change at a time. As kv/leader.h, whose
-// transport it uses.
+// What leaders do for the administration of ranges: take ranges over and give them away, and, at the
+// leader of slice 1, change them, one change at a time (kv/range_admin.c); tell of them
+// (kv/range_figures.c). As kv/leader.h, whose transport it uses.
 //
 // A change that is asked for again, because its leader went away meanwhile, finds what was done and
 // does the rest.
@@ -59,3 +59,7 @@ struct leader_look {
     uint32_t size_count;
 };
 struct status leader_look(struct task *task, void *arg);
+// The client's: what the range's leader knows of it, but for `start`, which is gone on return. 55000 when that is nothing to
+// go by: the range has changed of late.
+CHECKED struct status range_figures(
+    struct task *task, const struct range *range, struct leader_size *figures);

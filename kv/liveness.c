@@ -531,7 +531,7 @@ static struct status end_alone(struct task *task, struct cluster *cluster)
     TRY(st);
     cluster->alone = false;
     cluster->dirty = true;
-    gossip_publish(cluster);
+    cluster_view_publish(cluster);
 out:
     return st;
 }

@@ -7,7 +7,7 @@
 //   under way  Its entry is not applied yet: struct staging says which rows.
 //   open       The transaction goes on. Nobody sees its writes but itself (struct staged_view), nobody has to wait to
 //              read: its commit timestamp will be above every read served until it is sealed. To writers a staged row
-//              is a lock: kv/leader.c makes the transaction's lock known to the lock table when somebody asks for it.
+//              is a lock: kv/leader_staged.c makes it known to the lock table when somebody asks for it.
 //   sealed     At COMMIT: prepared, as ENTRY_PREPARE has it, at the lowest timestamp that it may commit at. Readers at or
 //              above it wait for the keys, closed time stays below it (struct pending in slice->prepared).
 //   committed  or aborted, by ENTRY_RESOLVE. Rows become versions (or go) a few at a time, one ENTRY_DRAIN after the
