@@ -126,9 +126,13 @@ struct pulled {
     size_t bytes, bytes_max;
 };
 
-static void pulled_add(
-    struct pulled *pulled, struct bytes key, const struct mvcc_version *version)
+static struct status pulled_add(struct mvcc *mvcc, struct pulled *pulled, struct bytes key,
+    struct mvcc_version *version)
 {
+    struct status st = mvcc_fetch(mvcc, key, pulled->arena, version);
+    if (failed(st)) return st;
+    struct bytes value = version->value;
+    if (!version->tombstone && !version->pieces) value = arena_copy(pulled->arena, value);
     if (pulled->count == pulled->capacity) {
         uint32_t capacity = pulled->capacity == 0 ? 64 : pulled->capacity * 2;
         pulled->versions = arena_grow(pulled->arena, pulled->versions,
@@ -137,11 +141,12 @@ static void pulled_add(
     }
     pulled->versions[pulled->count++] = (struct kv_version){
         .key = arena_copy(pulled->arena, key),
-        .value = version->tombstone ? bytes_of(NULL, 0) : arena_copy(pulled->arena, version->value),
+        .value = value,
         .ts = version->ts,
         .tombstone = version->tombstone,
     };
     pulled->bytes += key.size + version->value.size + sizeof(struct kv_version);
+    return st;
 }
 
 static bool position_set(struct move_notes *notes, struct bytes key, struct hlc_timestamp below)
@@ -176,7 +181,7 @@ static struct status scan_key(
         cursor, resumed ? hlc_previous(place->below) : HLC_MAX, &version, &found));
     while (found) {
         struct hlc_timestamp ts = version.ts;
-        pulled_add(pulled, mvcc_cursor_key(cursor), &version);
+        TRY(pulled_add(cursor->mvcc, pulled, mvcc_cursor_key(cursor), &version));
         TRY(mvcc_cursor_older(cursor, &version, &found));
         if (!found || pulled->bytes < pulled->bytes_max) continue;
         covered("move.key_in_parts");
@@ -263,7 +268,7 @@ static struct status noted_key(
     if (!found || !bytes_equal(mvcc_cursor_key(cursor), key)) goto out; // It left no version.
     TRY(mvcc_cursor_at(cursor, HLC_MAX, &version, &found));
     while (found && hlc_less_equal(note->from, version.ts)) {
-        pulled_add(pulled, key, &version);
+        TRY(pulled_add(cursor->mvcc, pulled, key, &version));
         TRY(mvcc_cursor_older(cursor, &version, &found));
     }
 out:

@@ -6,12 +6,23 @@
 #include <string.h>
 
 #include "core/invariant.h"
+#include "core/mark.h"
 #include "kv/key.h"
 
 #define FLAG_TOMBSTONE 1u
+#define FLAG_PIECES 2u
+// From here on a value is a blob to WiredTiger, outside of its pages.
+#define LONG_BYTES (256u << 10)
+#define PIECE_BYTES (64u << 10)
+#define PIECE_NUMBER_BYTES 4u
+#define SIZE_BYTES 8u // In the place of a value in pieces.
 // Scratch above this is given back after use: one large value must not stay in memory for good.
 #define SCRATCH_KEEP_BYTES (256u << 10)
 #define NEWCOMERS_LIKELY 16u
+
+static struct {
+    uint32_t value_bytes, piece_bytes;
+} bounds = {LONG_BYTES, PIECE_BYTES};
 
 static const struct status malformed = {
     E_DATA_CORRUPTED, RETRY_NEVER, 0, "malformed version record"};
@@ -25,7 +36,6 @@ void mvcc_fini(struct mvcc *mvcc)
 {
     free(mvcc->key.data);
     free(mvcc->value.data);
-    free(mvcc->ahead.data);
     *mvcc = (struct mvcc){0};
 }
 
@@ -59,14 +69,29 @@ static inline struct hlc_timestamp timestamp_decode(const uint8_t *in)
     return (struct hlc_timestamp){be64toh(wall_ns), be32toh(logical)};
 }
 
+// The bytes of a record after its flags.
+static struct status pieces_decode(struct bytes value, struct mvcc_version *version)
+{
+    uint64_t size;
+    if (value.size != SIZE_BYTES) return malformed;
+    memcpy(&size, value.data, sizeof size);
+    size = be64toh(size);
+    if (size == 0 || size > UINT32_MAX) return malformed;
+    version->pieces = true;
+    version->value = bytes_of(NULL, size);
+    return STATUS_OK;
+}
+
 static inline struct status current_decode(struct bytes record, struct mvcc_version *version)
 {
     if (UNLIKELY(record.size < MVCC_CURRENT_HEADER_BYTES)) return malformed;
+    const uint8_t flags = record.data[HLC_ENCODED_BYTES];
     version->ts = timestamp_decode(record.data);
-    version->tombstone = record.data[HLC_ENCODED_BYTES] & FLAG_TOMBSTONE;
+    version->tombstone = flags & FLAG_TOMBSTONE;
+    version->pieces = false;
     version->value =
         version->tombstone ? bytes_of(NULL, 0) : bytes_skip(record, MVCC_CURRENT_HEADER_BYTES);
-    return STATUS_OK;
+    return UNLIKELY(flags & FLAG_PIECES) ? pieces_decode(version->value, version) : STATUS_OK;
 }
 
 struct status mvcc_current_decode(struct bytes record, struct mvcc_version *version)
@@ -99,13 +124,23 @@ static void encode_descending(struct hlc_timestamp ts, uint8_t *out)
 static struct bytes history_key(
     struct mvcc *mvcc, struct bytes key, struct hlc_timestamp ts, size_t *prefix_size)
 {
-    uint8_t *out = scratch_reserve(&mvcc->key, 2 * key.size + 2 + HLC_ENCODED_BYTES);
+    uint8_t *out = scratch_reserve(&mvcc->key, 2 * key.size + 2 + HLC_ENCODED_BYTES + PIECE_NUMBER_BYTES);
     size_t size = escape(out, key);
     out[size++] = 0x00;
     out[size++] = 0x01;
     *prefix_size = size;
     encode_descending(ts, out + size);
     return bytes_of(out, size + HLC_ENCODED_BYTES);
+}
+
+static struct bytes piece_key(
+    struct mvcc *mvcc, struct bytes key, struct hlc_timestamp ts, uint32_t number)
+{
+    size_t prefix_size;
+    const struct bytes version = history_key(mvcc, key, ts, &prefix_size);
+    const uint32_t big_endian = htobe32(number);
+    memcpy(mvcc->key.data + version.size, &big_endian, PIECE_NUMBER_BYTES);
+    return bytes_of(version.data, version.size + PIECE_NUMBER_BYTES);
 }
 
 struct status mvcc_history_key_decode(struct bytes record_key, struct mvcc_scratch *scratch,
@@ -133,12 +168,13 @@ struct span mvcc_history_span(struct arena *arena, struct span span)
     return (struct span){bytes_of(start, start_size), bytes_of(end, end_size)};
 }
 
-static struct status history_value_decode(struct bytes record, struct mvcc_version *version)
+struct status mvcc_history_decode(struct bytes record, struct mvcc_version *version)
 {
     if (UNLIKELY(record.size < 1)) return malformed;
     version->tombstone = record.data[0] & FLAG_TOMBSTONE;
+    version->pieces = false;
     version->value = version->tombstone ? bytes_of(NULL, 0) : bytes_skip(record, 1);
-    return STATUS_OK;
+    return UNLIKELY(record.data[0] & FLAG_PIECES) ? pieces_decode(version->value, version) : STATUS_OK;
 }
 
 struct status mvcc_time_key_decode(
@@ -185,12 +221,12 @@ static struct status history_seek(struct mvcc *mvcc, struct store_cursor *cursor
     }
     struct hlc_timestamp flipped = hlc_decode(cursor->key.data + prefix_size);
     version->ts = (struct hlc_timestamp){~flipped.wall_ns, ~flipped.logical};
-    return history_value_decode(cursor->value, version);
+    return mvcc_history_decode(cursor->value, version);
 }
 
 static struct status version_copy(struct arena *arena, struct mvcc_version *version)
 {
-    if (version->tombstone) return STATUS_OK;
+    if (version->tombstone || version->pieces) return STATUS_OK;
     if (arena == NULL) {
         version->value = bytes_of("", 0);
         return STATUS_OK;
@@ -251,36 +287,133 @@ struct status mvcc_newest(struct mvcc *mvcc, struct bytes key, struct hlc_timest
     return st;
 }
 
+// --- long values ---------------------------------------------------------------------------------------------
+
+void mvcc_pieces_set(uint32_t value_bytes, uint32_t piece_bytes)
+{
+    bounds.value_bytes = value_bytes == 0 ? LONG_BYTES : value_bytes;
+    bounds.piece_bytes = piece_bytes == 0 ? PIECE_BYTES : piece_bytes;
+}
+
+uint32_t mvcc_piece_count(size_t value_bytes)
+{
+    if (LIKELY(value_bytes <= bounds.value_bytes)) return 0;
+    return (uint32_t)((value_bytes + bounds.piece_bytes - 1) / bounds.piece_bytes);
+}
+
+struct status mvcc_fetch_begin(struct arena *arena, struct bytes key,
+    const struct mvcc_version *version, struct mvcc_fetch *fetch)
+{
+    invariant(version->pieces);
+    *fetch = (struct mvcc_fetch){.key = key, .ts = version->ts, .size = version->value.size};
+    fetch->data = arena_try_alloc(arena, fetch->size);
+    if (fetch->data == NULL)
+        return status_make(E_OUT_OF_MEMORY, "memory budget exceeded: a large value");
+    return STATUS_OK;
+}
+
+// A piece was not there: is that because the version is not?
+static struct status fetch_lost(struct mvcc *mvcc, const struct mvcc_fetch *fetch, bool *lost)
+{
+    struct mvcc_version version;
+    bool found;
+    struct status st = mvcc_get(mvcc, fetch->key, fetch->ts, NULL, &version, &found);
+    *lost = !found || !hlc_equal(version.ts, fetch->ts) || !version.pieces;
+    return !failed(st) && !*lost ? malformed : st;
+}
+
+struct status mvcc_fetch_next(struct mvcc *mvcc, struct mvcc_fetch *fetch, bool *lost)
+{
+    struct bytes piece;
+    bool found;
+    *lost = false;
+    struct status st = store_get(mvcc->store, STORE_PIECES,
+        piece_key(mvcc, fetch->key, fetch->ts, fetch->next), &piece, &found);
+    if (!failed(st) && found) {
+        if (piece.size == 0 || piece.size > fetch->size - fetch->fetched) st = malformed;
+        else memcpy(fetch->data + fetch->fetched, piece.data, piece.size);
+    }
+    store_release(mvcc->store);
+    if (failed(st)) return st;
+    if (!found) return fetch_lost(mvcc, fetch, lost);
+    fetch->fetched += piece.size;
+    fetch->next++;
+    return st;
+}
+
+struct status mvcc_fetch(
+    struct mvcc *mvcc, struct bytes key, struct arena *arena, struct mvcc_version *version)
+{
+    struct mvcc_fetch fetch;
+    struct status st = STATUS_OK;
+    bool lost = false;
+    if (LIKELY(!version->pieces)) return st;
+    TRY(mvcc_fetch_begin(arena, key, version, &fetch));
+    while (fetch.fetched < fetch.size) {
+        TRY(mvcc_fetch_next(mvcc, &fetch, &lost));
+        if (lost) TRY(malformed); // Nothing has suspended since its record was read.
+    }
+    version->value = bytes_of(fetch.data, fetch.size);
+out:
+    return st;
+}
+
+struct status mvcc_put_piece(struct mvcc *mvcc, struct bytes key, struct hlc_timestamp ts,
+    struct bytes value, uint32_t number)
+{
+    struct bytes piece = bytes_skip(value, (size_t)number * bounds.piece_bytes);
+    if (piece.size > bounds.piece_bytes) piece.size = bounds.piece_bytes;
+    return store_put(mvcc->store, STORE_PIECES, piece_key(mvcc, key, ts, number), piece);
+}
+
+static struct status pieces_remove(
+    struct mvcc *mvcc, struct bytes key, const struct mvcc_version *version)
+{
+    if (LIKELY(!version->pieces)) return STATUS_OK;
+    struct status st;
+    struct arena arena;
+    struct span span;
+    arena_init(&arena, NULL);
+    covered("mvcc.pieces_erased");
+    span.start = arena_copy(&arena, piece_key(mvcc, key, version->ts, 0));
+    span.end = piece_key(mvcc, key, version->ts, UINT32_MAX);
+    st = store_clear(mvcc->store, STORE_PIECES, span);
+    arena_fini(&arena);
+    return st;
+}
+
+// What stands for the value in a record.
+static struct bytes record_value(const struct mvcc_version *version, uint8_t size[SIZE_BYTES])
+{
+    if (LIKELY(!version->pieces)) return version->value;
+    const uint64_t big_endian = htobe64(version->value.size);
+    memcpy(size, &big_endian, SIZE_BYTES);
+    return bytes_of(size, SIZE_BYTES);
+}
+
+static uint8_t record_flags(const struct mvcc_version *version)
+{
+    return version->tombstone ? FLAG_TOMBSTONE : version->pieces ? FLAG_PIECES : 0;
+}
+
 // --- changes -------------------------------------------------------------------------------------------------
 
 // `added` NULL: whatever is there.
 static struct status put_current_if(
     struct mvcc *mvcc, struct bytes key, const struct mvcc_version *version, bool *added)
 {
-    size_t size = MVCC_CURRENT_HEADER_BYTES + version->value.size;
-    const bool ahead = mvcc->ahead_of != NULL && mvcc->ahead_of == version->value.data;
-    uint8_t *out = scratch_reserve(ahead ? &mvcc->ahead : &mvcc->value, size);
+    uint8_t long_size[SIZE_BYTES];
+    const struct bytes value = record_value(version, long_size);
+    size_t size = MVCC_CURRENT_HEADER_BYTES + value.size;
+    uint8_t *out = scratch_reserve(&mvcc->value, size);
     hlc_encode(version->ts, out);
-    out[HLC_ENCODED_BYTES] = version->tombstone ? FLAG_TOMBSTONE : 0;
-    if (version->value.size > 0 && !ahead)
-        memcpy(out + MVCC_CURRENT_HEADER_BYTES, version->value.data, version->value.size);
+    out[HLC_ENCODED_BYTES] = record_flags(version);
+    if (value.size > 0) memcpy(out + MVCC_CURRENT_HEADER_BYTES, value.data, value.size);
     struct status st = added == NULL
                            ? store_put(mvcc->store, STORE_CURRENT, key, bytes_of(out, size))
                            : store_add(mvcc->store, key, bytes_of(out, size), added);
     scratch_trim(&mvcc->value);
     return st;
-}
-
-uint8_t *mvcc_ahead(struct mvcc *mvcc, struct bytes value)
-{
-    mvcc->ahead_of = value.data;
-    return scratch_reserve(&mvcc->ahead, MVCC_CURRENT_HEADER_BYTES + value.size) + MVCC_CURRENT_HEADER_BYTES;
-}
-
-void mvcc_ahead_end(struct mvcc *mvcc)
-{
-    mvcc->ahead_of = NULL;
-    scratch_trim(&mvcc->ahead);
 }
 
 static struct status put_current(
@@ -292,10 +425,12 @@ static struct status put_current(
 static struct status put_history(
     struct mvcc *mvcc, struct bytes key, const struct mvcc_version *version)
 {
-    size_t prefix_size, size = 1 + version->value.size;
+    uint8_t long_size[SIZE_BYTES];
+    const struct bytes value = record_value(version, long_size);
+    size_t prefix_size, size = 1 + value.size;
     uint8_t *out = scratch_reserve(&mvcc->value, size);
-    out[0] = version->tombstone ? FLAG_TOMBSTONE : 0;
-    if (version->value.size > 0) memcpy(out + 1, version->value.data, version->value.size);
+    out[0] = record_flags(version);
+    if (value.size > 0) memcpy(out + 1, value.data, value.size);
     struct bytes at = history_key(mvcc, key, version->ts, &prefix_size);
     struct status st = store_put(mvcc->store, STORE_HISTORY, at, bytes_of(out, size));
     scratch_trim(&mvcc->value);
@@ -305,7 +440,21 @@ static struct status put_history(
 struct status mvcc_put(struct mvcc *mvcc, struct bytes key, struct hlc_timestamp ts,
     struct bytes value, bool tombstone, bool keep_lone_tombstone)
 {
-    const struct mvcc_version version = {tombstone ? bytes_of(NULL, 0) : value, ts, tombstone};
+    const uint32_t pieces = tombstone ? 0 : mvcc_piece_count(value.size);
+    for (uint32_t i = 0; i < pieces; i++) {
+        struct status st = mvcc_put_piece(mvcc, key, ts, value, i);
+        if (failed(st)) return st;
+    }
+    return mvcc_put_record(mvcc, key, ts, value, tombstone, keep_lone_tombstone);
+}
+
+struct status mvcc_put_record(struct mvcc *mvcc, struct bytes key, struct hlc_timestamp ts,
+    struct bytes value, bool tombstone, bool keep_lone_tombstone)
+{
+    const struct mvcc_version version = {.value = tombstone ? bytes_of(NULL, 0) : value,
+        .ts = ts,
+        .tombstone = tombstone,
+        .pieces = !tombstone && mvcc_piece_count(value.size) > 0};
     struct bytes record;
     bool found;
     struct status st;
@@ -349,6 +498,7 @@ struct status mvcc_revert_key(
     if (!found) goto out;
     TRY(mvcc_current_decode(record, &newest));
     if (hlc_less_equal(newest.ts, ts)) goto out;
+    TRY(pieces_remove(mvcc, key, &newest));
     // Take versions out of history from the newest down, until one may stay: that becomes current.
     struct hlc_timestamp at = newest.ts;
     for (;;) {
@@ -363,6 +513,7 @@ struct status mvcc_revert_key(
         struct bytes at_key = history_key(mvcc, key, older.ts, &prefix_size);
         TRY(store_remove(mvcc->store, STORE_HISTORY, at_key));
         if (hlc_less_equal(older.ts, ts)) break;
+        TRY(pieces_remove(mvcc, key, &older));
         at = older.ts;
     }
     if (!has_older) TRY(store_remove(mvcc->store, STORE_CURRENT, key));
@@ -405,6 +556,7 @@ struct status mvcc_collect_key(
         size_t prefix_size;
         TRY(store_remove(
             mvcc->store, STORE_HISTORY, history_key(mvcc, key, version.ts, &prefix_size)));
+        TRY(pieces_remove(mvcc, key, &version));
         at = version.ts;
         (*removed)++;
     }
@@ -424,7 +576,9 @@ struct status mvcc_clear(struct mvcc *mvcc, struct span span)
     arena_init(&arena, NULL);
     struct status st;
     TRY(store_clear(mvcc->store, STORE_CURRENT, span));
-    TRY(store_clear(mvcc->store, STORE_HISTORY, mvcc_history_span(&arena, span)));
+    const struct span versions = mvcc_history_span(&arena, span);
+    TRY(store_clear(mvcc->store, STORE_HISTORY, versions));
+    TRY(store_clear(mvcc->store, STORE_PIECES, versions));
 out:
     arena_fini(&arena);
     return st;

@@ -5,13 +5,11 @@
 #include "core/invariant.h"
 #include "core/log.h"
 #include "core/mark.h"
-#include "core/work.h"
 #include "kv/slice_internal.h"
 #include "kv/staged.h"
 
 // A transaction larger than this is cut in two where that is allowed: the store keeps its changes in memory.
 #define TRANSACTION_BYTES_MAX (1u << 20)
-#define LONG_VALUE_BYTES (256u << 10)
 #define TRANSACTION_ITEMS_MAX 200u // About half a millisecond: others want to run, too.
 
 struct bytes meta_number_key(
@@ -40,30 +38,20 @@ struct status slice_apply_pause(struct slice_apply *apply, size_t bytes)
     return store_begin(store);
 }
 
-// A long value is copied before it is put, with yields: between two transactions, since others use the store meanwhile.
-static struct status copy_ahead(struct slice_apply *apply, struct bytes value)
-{
-    struct status st = STATUS_OK;
-    if (LIKELY(value.size < LONG_VALUE_BYTES) || apply->task == NULL) return st;
-    TRY(store_commit(apply->slice->store));
-    apply->bytes = apply->items = 0;
-    uint8_t *to = mvcc_ahead(&apply->slice->mvcc, value);
-    for (size_t at = 0, size; at < value.size; at += size) {
-        size = value.size - at < WORK_BYTES ? value.size - at : WORK_BYTES;
-        memcpy(to + at, value.data + at, size);
-        if (failed(task_yield_if_due(apply->task))) task_cancel_clear(apply->task); // Applying is not cancellable.
-    }
-    st = store_begin(apply->slice->store);
-out:
-    return st;
-}
-
-static struct status put_item(struct slice_apply *apply, const struct entry_item *item, struct hlc_timestamp ts, bool in_any_order)
+// A long value's pieces come first, with pauses: nobody sees them before the record is there.
+struct status slice_apply_put(struct slice_apply *apply, struct bytes key, struct hlc_timestamp ts,
+    struct bytes value, bool tombstone, bool in_any_order)
 {
     struct mvcc *mvcc = &apply->slice->mvcc;
-    struct status st = item->tombstone ? STATUS_OK : copy_ahead(apply, item->value);
-    if (!failed(st)) st = mvcc_put(mvcc, item->key, ts, item->value, item->tombstone, in_any_order);
-    if (UNLIKELY(mvcc->ahead_of != NULL)) mvcc_ahead_end(mvcc);
+    struct status st = STATUS_OK;
+    const uint32_t pieces = tombstone ? 0 : mvcc_piece_count(value.size);
+    for (uint32_t i = 0; i < pieces; i++) {
+        TRY(mvcc_put_piece(mvcc, key, ts, value, i));
+        TRY(slice_apply_pause(apply, value.size / pieces));
+    }
+    TRY(mvcc_put_record(mvcc, key, ts, value, tombstone, in_any_order));
+    st = slice_apply_pause(apply, key.size + (pieces > 0 ? 0 : value.size) + 64);
+out:
     return st;
 }
 
@@ -75,8 +63,7 @@ static struct status apply_writes(
     struct status st = STATUS_OK;
     entry_items_open(op, &items);
     while (entry_item_next(&items, &item)) {
-        TRY(put_item(apply, &item, ts, false));
-        TRY(slice_apply_pause(apply, item.key.size + item.value.size + 64));
+        TRY(slice_apply_put(apply, item.key, ts, item.value, item.tombstone, false));
     }
 out:
     return st;
@@ -93,9 +80,9 @@ static struct status apply_ingest(struct slice_apply *apply, const struct entry_
     if (failed(st)) return st;
     entry_items_open(op, &items);
     while (entry_item_next(&items, &item)) {
-        TRY(put_item(apply, &item, item.ts, true));
+        // What is received is found by its time from the moment that it is there.
         if (tenant.ingesting) TRY(mvcc_time_put(&slice->mvcc, op->tenant, item.ts, item.key));
-        TRY(slice_apply_pause(apply, 2 * item.key.size + item.value.size + 128));
+        TRY(slice_apply_put(apply, item.key, item.ts, item.value, item.tombstone, true));
     }
 out:
     return st;

@@ -110,9 +110,7 @@ static struct status put_all(
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < count; i++) {
         const struct gather_item *item = order[i].item;
-        TRY(mvcc_put(
-            &apply->slice->mvcc, item->key, item->ts, item->value, item->tombstone, false));
-        TRY(slice_apply_pause(apply, item->key.size + item->value.size + 64));
+        TRY(slice_apply_put(apply, item->key, item->ts, item->value, item->tombstone, false));
     }
 out:
     return st;

@@ -192,6 +192,9 @@ struct slice_apply {
 };
 // After a change of `bytes`: with a task, cuts the transaction in two here when it has become large.
 CHECKED struct status slice_apply_pause(struct slice_apply *apply, size_t bytes);
+// mvcc_put with pauses after it and, of a long value, in between.
+CHECKED struct status slice_apply_put(struct slice_apply *apply, struct bytes key, struct hlc_timestamp ts,
+    struct bytes value, bool tombstone, bool in_any_order);
 CHECKED struct status slice_apply_entry(struct slice_apply *apply, struct bytes payload);
 // The applied record, in the running transaction.
 CHECKED struct status slice_apply_mark(struct slice *slice, uint64_t term, uint64_t index,

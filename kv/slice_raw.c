@@ -24,9 +24,11 @@ struct versions {
     size_t bytes;
 };
 
-static struct status versions_add(
-    struct versions *versions, struct bytes key, const struct mvcc_version *version)
+static struct status versions_add(struct mvcc *mvcc, struct versions *versions, struct bytes key,
+    struct mvcc_version *version)
 {
+    struct status st = mvcc_fetch(mvcc, key, versions->arena, version);
+    if (failed(st)) return st;
     if (versions->count == versions->capacity) {
         uint32_t capacity = versions->capacity == 0 ? 64 : versions->capacity * 2;
         struct kv_version *items = arena_alloc(versions->arena, capacity * sizeof *items);
@@ -34,16 +36,19 @@ static struct status versions_add(
         versions->items = items;
         versions->capacity = capacity;
     }
-    size_t size = key.size + version->value.size;
-    uint8_t *copy = arena_try_alloc(versions->arena, size);
+    const size_t size = key.size + version->value.size;
+    uint8_t *copy = arena_try_alloc(versions->arena, version->pieces ? key.size : size);
     if (copy == NULL)
         return status_make(E_OUT_OF_MEMORY, "memory budget exceeded: a large value");
     memcpy(copy, key.data, key.size);
-    if (version->value.size > 0) memcpy(copy + key.size, version->value.data, version->value.size);
+    struct bytes value = version->value;
+    if (!version->tombstone && !version->pieces) {
+        if (value.size > 0) memcpy(copy + key.size, value.data, value.size);
+        value.data = copy + key.size;
+    }
     versions->items[versions->count++] = (struct kv_version){
         .key = bytes_of(copy, key.size),
-        .value =
-            version->tombstone ? bytes_of(NULL, 0) : bytes_of(copy + key.size, version->value.size),
+        .value = value,
         .ts = version->ts,
         .tombstone = version->tombstone,
     };
@@ -62,7 +67,7 @@ static struct status export_key(
     while (found && hlc_less(export->after, version.ts)) {
         // From nothing on, what is deleted need not be told.
         bool wanted = export->all || !version.tombstone || !hlc_is_zero(export->after);
-        if (wanted) TRY(versions_add(versions, mvcc_cursor_key(cursor), &version));
+        if (wanted) TRY(versions_add(cursor->mvcc, versions, mvcc_cursor_key(cursor), &version));
         if (!export->all) break;
         TRY(mvcc_cursor_older(cursor, &version, &found));
     }
@@ -338,11 +343,12 @@ out:
 // --- looking at all of it ------------------------------------------------------------------------------------
 
 // Calls `each` for the keys of the span with what is visible at `ts` (with ts HLC_MAX: whatever is newest),
-// with yields in between.
+// with yields in between. With `whole` versions in pieces are fetched.
 typedef struct status (*key_fn)(void *arg, struct bytes key, const struct mvcc_version *version);
 
+
 static struct status walk_some(struct slice *slice, struct span *rest, struct hlc_timestamp ts,
-    struct arena *arena, key_fn each, void *arg, bool *done)
+    struct arena *arena, bool whole, key_fn each, void *arg, bool *done)
 {
     struct mvcc_cursor cursor = {0};
     struct mvcc_version version;
@@ -354,8 +360,10 @@ static struct status walk_some(struct slice *slice, struct span *rest, struct hl
     TRY(mvcc_cursor_seek(&cursor, STORE_FORWARD, rest->start, &found));
     for (; found && bytes_compare(mvcc_cursor_key(&cursor), rest->end) < 0; steps++) {
         TRY(mvcc_cursor_at(&cursor, ts, &version, &visible));
+        const bool fetched = visible && whole && version.pieces;
+        if (fetched) TRY(mvcc_fetch(&slice->mvcc, mvcc_cursor_key(&cursor), arena, &version));
         if (visible) TRY(each(arg, mvcc_cursor_key(&cursor), &version));
-        if (steps == STEPS_BETWEEN_YIELDS) {
+        if (steps == STEPS_BETWEEN_YIELDS || fetched) {
             rest->start = key_next(arena, mvcc_cursor_key(&cursor));
             *done = false;
             goto out;
@@ -368,7 +376,7 @@ out:
 }
 
 static struct status walk(struct task *task, struct slice *slice, uint64_t tenant, struct span span,
-    struct hlc_timestamp ts, key_fn each, void *arg)
+    struct hlc_timestamp ts, bool whole, key_fn each, void *arg)
 {
     struct arena arenas[2]; // The last resume key lives while the next is made.
     struct status st = STATUS_OK;
@@ -383,7 +391,7 @@ static struct status walk(struct task *task, struct slice *slice, uint64_t tenan
                 E_BELOW_GC_THRESHOLD, "the versions of that time have been garbage-collected");
             goto out;
         }
-        TRY(walk_some(slice, &span, ts, arena, each, arg, &done));
+        TRY(walk_some(slice, &span, ts, arena, whole, each, arg, &done));
         TRY(task_yield_if_due(task));
         TRY(slice_may_serve(task, slice));
     }
@@ -419,7 +427,7 @@ struct status slice_fingerprint(struct task *task, struct slice *slice, uint64_t
     *fingerprint = (struct kv_fingerprint){0};
     struct status st = slice_read_begin(task, slice, tenant, span, ts);
     if (failed(st)) return st;
-    return walk(task, slice, tenant, span, ts, fingerprint_key, fingerprint);
+    return walk(task, slice, tenant, span, ts, true, fingerprint_key, fingerprint);
 }
 
 struct size_walk {
@@ -445,13 +453,13 @@ struct status slice_span_size(struct task *task, struct slice *slice, struct spa
     struct arena *arena, uint64_t *bytes, uint64_t *keys, struct bytes *split)
 {
     struct size_walk size = {.arena = arena};
-    struct status st = walk(task, slice, 0, span, HLC_MAX, size_key, &size);
+    struct status st = walk(task, slice, 0, span, HLC_MAX, false, size_key, &size);
     if (failed(st)) return st;
     *bytes = size.bytes;
     *keys = size.keys;
     if (split == NULL) return STATUS_OK;
     struct size_walk second = {.arena = arena, .half = size.bytes / 2 + 1};
-    st = walk(task, slice, 0, span, HLC_MAX, size_key, &second);
+    st = walk(task, slice, 0, span, HLC_MAX, false, size_key, &second);
     *split = second.split;
     return status_is(st, K_END) ? STATUS_OK : st;
 }

@@ -4,6 +4,7 @@
 #include <endian.h>
 
 #include "core/invariant.h"
+#include "core/mark.h"
 #include "kv/key.h"
 #include "kv/slice_internal.h"
 #include "kv/staged.h"
@@ -100,16 +101,38 @@ static struct status pending_wait(struct task *task, struct pending *pending, bo
     return task_wait(task, &pending->readers);
 }
 
+// The bytes of a version in pieces, with yields. *lost: it is no more there, and is to be looked for again.
+static struct status fetch(struct task *task, struct slice *slice, const struct slice_reader *reader,
+    struct bytes key, struct arena *arena, struct mvcc_version *version, bool *lost)
+{
+    struct mvcc_fetch fetch;
+    struct status st;
+    *lost = false;
+    covered("slice.long_value");
+    TRY(mvcc_fetch_begin(arena, key, version, &fetch));
+    while (fetch.fetched < fetch.size) {
+        if (SIM_MAYBE("slice.long_value_slow")) TRY(task_yield(task));
+        TRY(task_yield_if_due(task));
+        TRY(reader_check_again(task, slice, reader));
+        TRY(mvcc_fetch_next(&slice->mvcc, &fetch, lost));
+        if (*lost) goto out;
+    }
+    version->value = bytes_of(fetch.data, fetch.size);
+out:
+    return st;
+}
+
 struct status slice_read_point(struct task *task, struct slice *slice,
     const struct slice_reader *reader, struct bytes key, struct arena *arena,
     struct slice_value *value)
 {
     struct mvcc_version version;
     struct pending *pending;
-    bool found;
+    bool found, lost = false;
     struct status st = reader_check(task, slice, reader);
     if (UNLIKELY(failed(st))) return st;
     struct hlc_timestamp horizon = reader_horizon(slice, reader);
+again:
     while (UNLIKELY((pending = slice_pending_find(slice, key, horizon)) != NULL)) {
         TRY(pending_wait(task, pending, reader->no_wait));
         TRY(reader_check_again(task, slice, reader));
@@ -118,13 +141,17 @@ struct status slice_read_point(struct task *task, struct slice *slice,
     TRY(mvcc_get(&slice->mvcc, key, horizon, arena, &version, &found));
     if (UNLIKELY(found && !reader->newest && hlc_less(reader->ts, version.ts)))
         return moved(reader, version.ts);
+    if (UNLIKELY(found && version.pieces)) {
+        TRY(fetch(task, slice, reader, key, arena, &version, &lost));
+        if (lost) goto again;
+    }
     value->value = found ? version.value : bytes_of(NULL, 0);
     value->ts = found ? version.ts : HLC_ZERO;
 out:
     return st;
 }
 
-// Some of the keys, without suspending: *read of them. It is none where the first has to be waited for.
+// Some of the keys, without suspending: *read of them. It is none where the first has to be waited for, or is long.
 static struct status points_some(struct slice *slice, const struct slice_reader *reader,
     const struct bytes *keys, uint32_t count, struct arena *arena, struct bytes *values,
     uint32_t *read)
@@ -141,6 +168,7 @@ static struct status points_some(struct slice *slice, const struct slice_reader 
             st = moved(reader, version.ts);
             goto out;
         }
+        if (UNLIKELY(found && version.pieces)) break; // Read by itself: it takes several steps.
         values[i] = found ? version.value : bytes_of(NULL, 0);
     }
     slice->load_count += i;
@@ -203,15 +231,14 @@ struct gather {
     uint32_t rows_max;
     size_t bytes, bytes_max;
     struct hlc_timestamp horizon;
+    struct bytes long_key;            // data NULL: none. The scan has come to a version in pieces.
+    struct mvcc_version long_version;
 };
 
-static struct status gather_row(struct gather *gather, struct bytes key, struct bytes value)
+// A pair of the batch whose bytes are in its arena.
+static void gather_pair(struct gather *gather, struct bytes key, struct bytes value)
 {
     struct kv_batch *batch = gather->batch;
-    if (gather->visitor != NULL) {
-        gather->bytes += key.size + value.size;
-        return kv_visit(gather->visitor, gather->arena, key, value, batch->count++);
-    }
     if (batch->count == gather->capacity) {
         uint32_t capacity = gather->capacity == 0 ? 16 : gather->capacity * 4;
         struct kv_pair *pairs = arena_alloc(gather->arena, capacity * sizeof *pairs);
@@ -219,15 +246,26 @@ static struct status gather_row(struct gather *gather, struct bytes key, struct 
         batch->pairs = pairs;
         gather->capacity = capacity;
     }
+    batch->pairs[batch->count++] = (struct kv_pair){.key = key, .value = value};
+    gather->bytes += key.size + value.size;
+}
+
+static struct status gather_visit(struct gather *gather, struct bytes key, struct bytes value)
+{
+    gather->bytes += key.size + value.size;
+    return kv_visit(gather->visitor, gather->arena, key, value, gather->batch->count++);
+}
+
+static struct status gather_row(struct gather *gather, struct bytes key, struct bytes value)
+{
+    if (gather->visitor != NULL) return gather_visit(gather, key, value);
     size_t size = key.size + value.size;
     uint8_t *copy = size > ARENA_UNCHECKED_BYTES ? arena_try_alloc(gather->arena, size)
                                                  : arena_alloc(gather->arena, size);
     if (copy == NULL) return status_make(E_OUT_OF_MEMORY, "memory budget exceeded: a large value");
     memcpy(copy, key.data, key.size);
     if (value.size > 0) memcpy(copy + key.size, value.data, value.size);
-    batch->pairs[batch->count++] = (struct kv_pair){
-        .key = bytes_of(copy, key.size), .value = bytes_of(copy + key.size, value.size)};
-    gather->bytes += size;
+    gather_pair(gather, bytes_of(copy, key.size), bytes_of(copy + key.size, value.size));
     return STATUS_OK;
 }
 
@@ -257,6 +295,42 @@ static inline bool passed_end(const struct slice_scan *scan, uint64_t head, stru
                          : bytes_compare(key, scan->span.end) >= 0;
 }
 
+static bool counts_alone(const struct gather *gather)
+{
+    return gather->visitor != NULL && gather->visitor->row == NULL;
+}
+
+// The rest of the span begins (or, in reverse, ends) with this key.
+static void long_found(struct gather *gather, struct slice_scan *scan, struct bytes key,
+    const struct mvcc_version *version)
+{
+    gather->long_key = arena_copy(gather->arena, key);
+    gather->long_version = *version;
+    if (scan->reverse) scan->span.end = key_next(gather->arena, key);
+    else scan->span.start = gather->long_key;
+}
+
+// The row that the scan stopped at, if it is still as it was.
+static struct status long_row(struct task *task, struct slice *slice, const struct slice_reader *reader,
+    struct slice_scan *scan, struct gather *gather)
+{
+    struct status st = STATUS_OK;
+    bool lost;
+    const struct bytes key = gather->long_key;
+    struct mvcc_version *version = &gather->long_version;
+    gather->long_key = bytes_of(NULL, 0);
+    TRY(fetch(task, slice, reader, key, gather->arena, version, &lost));
+    if (lost) goto out;
+    if (gather->visitor != NULL) TRY(gather_visit(gather, key, version->value));
+    else gather_pair(gather, key, version->value);
+    if (hlc_less(scan->newest, version->ts)) scan->newest = version->ts;
+    if (scan->reverse) scan->span.end = key;
+    else scan->span.start = key_next(gather->arena, key);
+    scan->done = bytes_compare(scan->span.start, scan->span.end) >= 0;
+out:
+    return st;
+}
+
 // Some rows, from the start (or, in reverse, the end) of scan->span, which shrinks by what was passed.
 // Stops after a number of steps, so that the caller may yield: nothing of the store is held then.
 static struct status scan_some(struct slice *slice, const struct slice_reader *reader,
@@ -283,6 +357,10 @@ static struct status scan_some(struct slice *slice, const struct slice_reader *r
         }
         if (UNLIKELY(visible && !reader->newest && hlc_less(reader->ts, version->ts))) {
             st = moved(reader, version->ts);
+            goto out;
+        }
+        if (visible && UNLIKELY(version->pieces) && !counts_alone(gather)) {
+            long_found(gather, scan, mvcc_cursor_key(&cursor), version);
             goto out;
         }
         if (visible && !version->tombstone) {
@@ -332,6 +410,7 @@ struct status slice_read_span(struct task *task, struct slice *slice,
             gather.horizon = reader_horizon(slice, reader);
         }
         TRY(scan_some(slice, reader, scan, &gather));
+        if (UNLIKELY(gather.long_key.data != NULL)) TRY(long_row(task, slice, reader, scan, &gather));
         TRY(arena_check(arena));
         TRY(task_yield_if_due(task));
         TRY(reader_check_again(task, slice, reader));

@@ -31,6 +31,7 @@ enum store_table {
     STORE_HISTORY, // (key, ts descending) -> older version
     STORE_TIME,    // (tenant, ts, key) -> nothing; only of ingesting tenants
     STORE_META,    // applied index, thresholds, prepared transactions, the upper half's records
+    STORE_PIECES,  // (key, ts descending, number) -> a part of a long value (kv/mvcc.h)
     STORE_TABLE_COUNT,
 };
 

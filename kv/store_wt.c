@@ -30,6 +30,19 @@ static const char *const table_uris[STORE_TABLE_COUNT] = {
     [STORE_HISTORY] = "file:history.wt",
     [STORE_TIME] = "file:time.wt",
     [STORE_META] = "file:meta.wt",
+    [STORE_PIECES] = "file:pieces.wt",
+};
+
+// Of what fills a page in memory all is written at once, by whoever comes by: of pieces of long values that is little.
+#define TABLE_CONFIG                                                                               \
+    "key_format=u,value_format=u,allocation_size=4KB,leaf_page_max=32KB,"                          \
+    "internal_page_max=16KB,leaf_key_max=3KB,memory_page_max="
+static const char *const table_configs[STORE_TABLE_COUNT] = {
+    [STORE_CURRENT] = TABLE_CONFIG "4MB",
+    [STORE_HISTORY] = TABLE_CONFIG "4MB",
+    [STORE_TIME] = TABLE_CONFIG "4MB",
+    [STORE_META] = TABLE_CONFIG "4MB",
+    [STORE_PIECES] = TABLE_CONFIG "1MB",
 };
 
 // The library finds it by its name; the linker by this.
@@ -413,9 +426,7 @@ static void open_blocking(void *arg)
     if (wt->result == 0)
         wt->result = connection->open_session(connection, NULL, NULL, &wt->checkpoint_session);
     for (uint32_t t = 0; t < STORE_TABLE_COUNT && wt->result == 0; t++)
-        wt->result = wt->session->create(wt->session, table_uris[t],
-            "key_format=u,value_format=u,allocation_size=4KB,leaf_page_max=32KB,"
-            "internal_page_max=16KB,memory_page_max=4MB,leaf_key_max=3KB");
+        wt->result = wt->session->create(wt->session, table_uris[t], table_configs[t]);
     for (uint32_t t = 0; t < STORE_TABLE_COUNT && wt->result == 0; t++)
         wt->result = wt->session->open_cursor(
             wt->session, table_uris[t], NULL, "overwrite=true", &wt->points[t]);

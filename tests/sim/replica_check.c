@@ -6,6 +6,7 @@
 
 #include "core/hash.h"
 #include "core/invariant.h"
+#include "core/mark.h"
 #include "core/reactor.h"
 #include "kv/slice_internal.h"
 #include "tests/sim/store_pair.h"
@@ -69,6 +70,48 @@ out:
     return st;
 }
 
+struct seen {
+    struct slice *slice;
+    uint32_t node; // Of the cluster.
+};
+
+// Long values: the pieces of each version's that there is, and no others.
+static struct status pieces_count(struct slice *slice, uint64_t *wanted, uint64_t *there)
+{
+    struct store_cursor *cursor = NULL;
+    bool found;
+    struct status st = STATUS_OK;
+    for (enum store_table table = 0; table < STORE_TABLE_COUNT; table++) {
+        TRY(store_cursor_open(slice->store, table, &cursor));
+        TRY(store_seek(cursor, STORE_FORWARD, bytes_of("", 0), &found));
+        while (found) {
+            struct mvcc_version version = {0};
+            if (table == STORE_CURRENT) TRY(mvcc_current_decode(cursor->value, &version));
+            if (table == STORE_HISTORY) TRY(mvcc_history_decode(cursor->value, &version));
+            if (version.pieces) *wanted += mvcc_piece_count(version.value.size);
+            *there += table == STORE_PIECES;
+            TRY(store_step(cursor, STORE_FORWARD, &found));
+        }
+        store_cursor_close(cursor);
+        cursor = NULL;
+    }
+out:
+    store_cursor_close(cursor);
+    return st;
+}
+
+static void pieces_check(struct kv_world *kv, const struct seen *seen)
+{
+    uint64_t wanted = 0, there = 0;
+    struct status st = pieces_count(seen->slice, &wanted, &there);
+    if (failed(st))
+        sim_violation(kv->world.run, "slice %u on node %u: %s", (uint32_t)seen->slice->id, seen->node, st.message);
+    if (wanted > 0) covered("replicas.have_pieces");
+    if (wanted != there)
+        sim_violation(kv->world.run, "slice %u on node %u: %" PRIu64 " pieces of long values, %" PRIu64 " wanted",
+            (uint32_t)seen->slice->id, seen->node, there, wanted);
+}
+
 static uint64_t replica_hash(struct slice *slice)
 {
     uint64_t hash = 0;
@@ -92,10 +135,6 @@ static uint64_t replica_hash(struct slice *slice)
 
 #define REPLICAS_MAX (WORLD_NODES_MAX * KV_WORLD_SLICES_MAX)
 
-struct seen {
-    struct slice *slice;
-    uint32_t node; // Of the cluster.
-};
 static struct seen seen[REPLICAS_MAX];
 static uint32_t seen_count;
 
@@ -117,8 +156,10 @@ static bool is_at_rest(const struct slice *slice)
 static bool compare(struct kv_world *kv, const struct seen *a, const struct seen *b)
 {
     shard_self_set(a->slice->shard);
+    pieces_check(kv, a);
     uint64_t one = replica_hash(a->slice);
     shard_self_set(b->slice->shard);
+    pieces_check(kv, b);
     uint64_t other = replica_hash(b->slice);
     shard_self_set(NULL);
     if (one == other) return true;

@@ -9,9 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/hash.h"
 #include "core/invariant.h"
 #include "core/list.h"
 #include "core/reactor.h"
+#include "kv/mvcc.h"
 
 #define CACHE_BYTES (UINT64_C(256) << 20) // Never full: simulated slices hold some megabytes.
 #define ROOT "/tmp/isopod-sim-stores."
@@ -404,6 +406,10 @@ static struct status pair_open(
 
 store_open_fn store_pair_of(struct sim_run *run)
 {
+    // In half of the runs what is a long value elsewhere is one of some bytes.
+    const uint64_t draw = hash_bytes_seed(BYTES_LITERAL("long values"), run->seed);
+    const bool small = draw % 2 == 1;
+    mvcc_pieces_set(small ? 1 + (uint32_t)(draw >> 8) % 24 : 0, small ? 8u << (draw >> 16) % 7 : 0);
     if (run->again || run->seed % STORE_PAIR_EVERY != 1) return NULL;
     watched = run;
     return pair_open;

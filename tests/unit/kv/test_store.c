@@ -259,7 +259,40 @@ Test(store, missing_keys_next_to_each_other)
     }
 }
 
-Test(store, versions_are_what_a_plain_list_says)
+// Of one version always the same: long in a third of them, where what is long is little.
+#define LONG_VALUE 20u
+static struct bytes plain_value(const struct plain *version, uint8_t out[64])
+{
+    const size_t size = version->value % 3 == 0 ? 4 + version->value / 3 % 60 : 4;
+    memset(out, (int)(version->value & 255u), size);
+    memcpy(out, &version->value, 4);
+    for (uint8_t i = 4; i < size; i++) out[i] ^= i;
+    return bytes_of(out, size);
+}
+
+// Pieces are those of the versions that there are, no more and no less.
+static void pieces_have_records(struct store *store)
+{
+    uint64_t wanted = 0, there = 0;
+    for (enum store_table table = 0; table < STORE_TABLE_COUNT; table++) {
+        struct store_cursor *cursor;
+        bool found;
+        OK(store_cursor_open(store, table, &cursor));
+        OK(store_seek(cursor, STORE_FORWARD, BYTES_LITERAL(""), &found));
+        while (found) {
+            struct mvcc_version version = {0};
+            if (table == STORE_CURRENT) OK(mvcc_current_decode(cursor->value, &version));
+            if (table == STORE_HISTORY) OK(mvcc_history_decode(cursor->value, &version));
+            if (version.pieces) wanted += mvcc_piece_count(version.value.size);
+            there += table == STORE_PIECES;
+            OK(store_step(cursor, STORE_FORWARD, &found));
+        }
+        store_cursor_close(cursor);
+    }
+    cr_assert_eq(there, wanted);
+}
+
+static void versions_are_what_a_plain_list_says(void)
 {
     struct mvcc mvcc[2];
     enum { KEYS = 18, TIMES = 60 };
@@ -267,17 +300,18 @@ Test(store, versions_are_what_a_plain_list_says)
     for (int s = 0; s < 2; s++)
         mvcc_init(&mvcc[s], stores[s]);
     for (int round = 0; round < 600; round++) {
-        uint8_t buffer[8];
+        uint8_t buffer[8], content[64];
         uint32_t key = (uint32_t)below(KEYS);
         struct bytes name = plain_key(key, buffer);
-        struct plain version = {
-            key, 1 + collected + below(TIMES), below(4) == 0, (uint32_t)next_random()};
+        struct plain version = {.key = key, .ts = 1 + collected + below(TIMES)};
+        version.value = (uint32_t)(version.ts * 2654435761u) ^ (key * 40503u);
+        version.tombstone = version.value % 4 == 0;
         uint64_t kind = below(30), removed;
         for (int s = 0; s < 2; s++) {
             OK(store_begin(stores[s]));
             if (kind < 28)
                 OK(mvcc_put(&mvcc[s], name, (struct hlc_timestamp){version.ts, 3},
-                    bytes_of(&version.value, 4), version.tombstone, true));
+                    plain_value(&version, content), version.tombstone, true));
             else if (kind == 28)
                 OK(mvcc_revert_key(
                     &mvcc[s], name, (struct hlc_timestamp){version.ts, 3}, &removed));
@@ -316,9 +350,10 @@ Test(store, versions_are_what_a_plain_list_says)
                 bool visible = found && !got.tombstone;
                 cr_assert_eq(visible, want != NULL && !want->tombstone, "round %d key %u at %lu",
                     round, k, (unsigned long)at);
-                if (visible)
-                    cr_assert(
-                        memcmp(got.value.data, &want->value, 4) == 0 && got.ts.wall_ns == want->ts);
+                if (!visible) continue;
+                cr_assert_eq(got.pieces, mvcc_piece_count(plain_value(want, content).size) > 0);
+                OK(mvcc_fetch(&mvcc[s], plain_key(k, buffer), &arena, &got));
+                cr_assert(bytes_equal(got.value, plain_value(want, content)) && got.ts.wall_ns == want->ts);
             }
         }
         // A scan sees each key once, in order, as the point reads do.
@@ -341,10 +376,80 @@ Test(store, versions_are_what_a_plain_list_says)
         mvcc_cursor_close(&cursor);
         cr_assert_eq(seen, visible);
         arena_reset(&arena);
+        pieces_have_records(stores[1]);
     }
     compare_tables();
+    for (int s = 0; s < 2; s++) {
+        OK(store_begin(stores[s]));
+        OK(mvcc_clear(&mvcc[s], (struct span){BYTES_LITERAL("a"), BYTES_LITERAL("c")}));
+        OK(store_commit(stores[s]));
+    }
+    compare_tables();
+    pieces_have_records(stores[0]);
     for (int s = 0; s < 2; s++)
         mvcc_fini(&mvcc[s]);
+}
+
+Test(store, versions_are_what_a_plain_list_says)
+{
+    versions_are_what_a_plain_list_says();
+}
+
+Test(store, versions_in_pieces_are_what_a_plain_list_says)
+{
+    mvcc_pieces_set(LONG_VALUE, 7);
+    versions_are_what_a_plain_list_says();
+    mvcc_pieces_set(0, 0);
+}
+
+// Whoever pauses between two pieces gets all of the version or is told that it is gone, never a part of another one; and
+// what a store of before has in one record is read as it is, and moved on.
+Test(store, a_value_is_fetched_whole_or_not_at_all)
+{
+    struct mvcc mvcc;
+    const struct bytes key = BYTES_LITERAL("key"), text = BYTES_LITERAL("a value of several pieces, none like another");
+    mvcc_pieces_set(text.size, 7);
+    mvcc_init(&mvcc, stores[1]);
+    for (uint64_t ts = 1; ts <= 4; ts++) {
+        OK(store_begin(stores[1]));
+        OK(mvcc_put(&mvcc, key, (struct hlc_timestamp){ts, 0}, text, false, false));
+        OK(store_commit(stores[1]));
+        mvcc_pieces_set(LONG_VALUE, 7); // The first one is of before.
+    }
+    for (uint64_t ts = 1; ts <= 4; ts++) {
+        struct mvcc_version version;
+        struct mvcc_fetch fetch;
+        bool found, lost = false;
+        OK(mvcc_get(&mvcc, key, (struct hlc_timestamp){ts, 0}, &arena, &version, &found));
+        cr_assert(found && version.pieces == (ts > 1) && version.value.size == text.size);
+        if (!version.pieces) {
+            cr_assert(bytes_equal(version.value, text));
+            continue;
+        }
+        OK(mvcc_fetch_begin(&arena, key, &version, &fetch));
+        while (fetch.fetched < fetch.size && !lost) {
+            OK(mvcc_fetch_next(&mvcc, &fetch, &lost));
+            if (lost || fetch.next != 3 || ts == 4) continue;
+            uint64_t removed = 0;
+            OK(store_begin(stores[1]));
+            if (ts == 2) OK(mvcc_collect_key(&mvcc, key, (struct hlc_timestamp){3, 0}, &removed));
+            else OK(mvcc_put(&mvcc, key, (struct hlc_timestamp){3, 0}, text, false, false)); // The log is replayed.
+            OK(store_commit(stores[1]));
+            if (ts == 2) cr_assert_eq(removed, 2);
+        }
+        cr_assert_eq(lost, ts == 2);
+        if (!lost) cr_assert(bytes_equal(bytes_of(fetch.data, fetch.size), text));
+    }
+    // Pieces that are not all there are damage, not a version that is gone.
+    OK(store_begin(stores[1]));
+    OK(store_clear(stores[1], STORE_PIECES, (struct span){BYTES_LITERAL("a"), BYTES_LITERAL("z")}));
+    OK(store_commit(stores[1]));
+    struct mvcc_version version;
+    bool found;
+    OK(mvcc_get(&mvcc, key, HLC_MAX, &arena, &version, &found));
+    cr_assert(status_is(mvcc_fetch(&mvcc, key, &arena, &version), E_DATA_CORRUPTED));
+    mvcc_fini(&mvcc);
+    mvcc_pieces_set(0, 0);
 }
 
 // What a checkpoint holds survives a process that dies without closing; nothing of a later transaction does
