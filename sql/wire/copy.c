@@ -19,6 +19,8 @@
 
 #define COPY_SHOWN_BYTES 100u // Of a line or value, in the context of an error.
 #define COPY_ROWS_MAX 256u
+// Of long rows fewer are gathered: what they hold is bounded, and what is wrong with one is told before many more have come.
+#define COPY_GATHERED_BYTES (256u << 10)
 #define COPY_PARAMS_MAX 4096u
 #define COPY_COLUMNS_MAX 1600u
 
@@ -110,6 +112,7 @@ struct copy_from {
     struct type *types;           // Of one row's columns.
     struct datum *values;         // batch_rows * column_count.
     uint32_t gathered;
+    uint64_t gathered_bytes;
     uint64_t rows, line;
     bool header_left;
     struct copy_line {
@@ -221,6 +224,7 @@ static struct status flush_rows(struct copy_from *from)
     st = of_all;
 out:
     from->gathered = 0;
+    from->gathered_bytes = 0;
     if (failed(st)) st = status_copy(&from->context->session->statement_arena, st);
     arena_reset(&from->batch);
     return st;
@@ -272,7 +276,8 @@ static struct status add_row(struct copy_from *from,
     }
     from->lines[from->gathered] = (struct copy_line){.number = from->at.number,
         .text = bytes_of(from->kept.data, from->at.text.size > 104 ? 104 : from->at.text.size)};
-    if (++from->gathered == from->batch_rows) TRY(flush_rows(from));
+    from->gathered_bytes += from->read.size;
+    if (++from->gathered == from->batch_rows || from->gathered_bytes >= COPY_GATHERED_BYTES) TRY(flush_rows(from));
 out:
     return st;
 }

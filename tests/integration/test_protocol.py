@@ -122,6 +122,23 @@ class Protocol(ClusterTest):
             self.assertEqual([answer for answer in wire.run("SELECT $1", [oid], [value], [0], [], 0) if answer[0] == "error"], [("error", "22021")], (oid, value))
         wire.socket.close()
 
+    def test_copied_rows_that_are_long_are_not_gathered(self):
+        """What is wrong with a row is told soon, however long the stream goes on: clients look for an answer while they send."""
+        server = self.cluster("protocol", shards=1)
+        with server.connect() as session:
+            session.run("CREATE TABLE long (a text NOT NULL)")
+        wire = self.wire(server)
+        for null, long in ((b"\\N\n", b"x" * 100000 + b"\n"), (struct.pack("!hi", 1, -1), struct.pack("!hi", 1, 100000) + b"x" * 100000)):
+            options, before = (b"", b"") if null == b"\\N\n" else (b" (FORMAT binary)", b"PGCOPY\n\xff\r\n\0" + b"\0" * 8)
+            wire.socket.sendall(message(b"Q", b"COPY long FROM STDIN" + options + b"\0"))
+            wire.until(b"G")
+            for row in (before + long, null, long, long):
+                wire.socket.sendall(message(b"d", row))
+            self.assertEqual(fields(wire.until(b"E")[-1][1])["C"], "23502")
+            wire.socket.sendall(message(b"c"))
+            wire.until(b"Z")
+        wire.socket.close()
+
     def test_terminated_in_a_statement(self):
         """The end of a session is fatal, and the last thing that the client hears."""
         server = self.cluster("protocol", shards=1)
