@@ -58,6 +58,18 @@ def compiled(source, compiler, *libraries):
     return command
 
 
+def go(name):
+    """Of Debian's packages, which are sources: the build folder keeps what the compiler made of them."""
+    def command():
+        os.makedirs(BUILD, exist_ok=True)
+        program = os.path.join(BUILD, name + "_client")
+        environment = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOCACHE": os.path.join(BUILD, "go-cache"), "GOFLAGS": ""}
+        subprocess.run(["go", "build", "-o", program, name + "_client.go", "report.go"], cwd=os.path.join(HERE, "clients"), env=environment,
+                       check=True, capture_output=True, timeout=CLIENT_SECONDS_MAX)
+        return [program]
+    return command
+
+
 def install_node():
     """npm's packages at the versions of the lock file, once for a build folder. A failure is not tried again."""
     failure = npm_failure()
@@ -107,6 +119,8 @@ CLIENTS = {
     "jdbc": lambda: ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", "/usr/share/java/postgresql.jar", "JdbcClient.java"],
     "libpqxx": compiled("pqxx_client.cc", ["g++", "-std=c++17", "-O0", "-w"], "-lpqxx", "-lpq", "-lpthread"),
     "odbc": compiled("odbc_client.c", ["gcc", "-std=gnu17", "-O0"], "-lodbc", "-lpthread"),
+    "pgx": go("pgx"),
+    "pq": go("pq"),
     "node_pg": node("pg"),
     "node_postgres": node("postgres"),
     "knex": node("knex"),
