@@ -40,6 +40,7 @@ static void slices_take(struct task *task, uint32_t node, const struct kv_replic
             .node = node,
             .shard = shard,
             .load = replicas[i].load,
+            .movable = replicas[i].load_movable,
             .ranges = replicas[i].ranges,
             .placement = (uint32_t)protected_slice_zone(task->shard, replicas[i].slice),
             .taking = taking};

@@ -5,6 +5,11 @@
 // it moves (kv/move.h) to a slice that the other leads. The busiest core is asked first; when it has no range that may
 // go, the next is.
 //
+// Requests of the leader's own node's sessions reach it without a message. If another node led, each would cost the
+// session's core about what the request costs its leader, so that a core that is busy with sessions and what they ask for
+// gains nothing: a slice gives ranges to other nodes only when at least BALANCE_MOVABLE_PART of what it is asked for comes
+// from other nodes, or reads so much that the way to it is no matter. Cores of one node take from one another regardless.
+//
 // So that nothing goes to and fro:
 //   * one range at a time, and none while a move is under way or placement changes members or leaders;
 //   * a range goes only when it is at most BALANCE_PART_MOST of the difference: afterwards the difference is at most half
@@ -28,6 +33,8 @@
 #define BALANCE_REST_WAITS 12u
 #define BALANCE_RELOCATED_NS UINT64_C(3600000000000)
 #define BALANCE_PART_MOST 3 / 4
+#define BALANCE_MOVABLE_PART 1 / 4
+#define BALANCE_MOVABLE_ROWS 64u // A scan that reads more of them costs its leader much more than the way to it does.
 // Below this part of the threshold a range is not worth moving; below a quarter of that it may be joined.
 #define BALANCE_RANGE_PART 8u
 #define BALANCE_COLD_PART 32u
@@ -37,7 +44,8 @@
 struct balance_slice {
     uint64_t id;
     uint32_t node, shard; // Of its leader.
-    uint64_t load;        // Requests a second.
+    uint64_t load;        // Requests a second,
+    uint64_t movable;     // and of them those that would cost no more if another node led.
     uint64_t core_load;   // Of all slices that its leader's core leads: balance_cores().
     uint32_t ranges;
     uint32_t placement;   // Ranges move between slices that have the same number here.

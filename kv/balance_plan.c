@@ -37,13 +37,18 @@ void balance_cores(struct balance_slice *slices, uint32_t count)
     qsort(slices, count, sizeof *slices, load_compare);
 }
 
+static bool may_go(const struct balance_slice *from, const struct balance_slice *to)
+{
+    if (same_core(to, from) || to->placement != from->placement) return false;
+    return to->node == from->node || from->movable >= from->load * BALANCE_MOVABLE_PART;
+}
+
 // The slice with least to do of the core with least to do that may have a range of the slice `from`; `count`: there is none.
 static uint32_t target_choose(const struct balance_slice *slices, uint32_t count, const struct balance_slice *from)
 {
     for (uint32_t i = count; i-- > 0;) {
         const struct balance_slice *slice = &slices[i];
-        if (slice->taking && slice->id != SLICE_META && slice->placement == from->placement && !same_core(slice, from))
-            return i;
+        if (slice->taking && slice->id != SLICE_META && may_go(from, slice)) return i;
     }
     return count;
 }

@@ -5,6 +5,7 @@
 #include "kv/leader.h"
 
 #include "core/mark.h"
+#include "kv/balance.h"
 #include "kv/key.h"
 #include "kv/leader_internal.h"
 #include "kv/leader_wire.h"
@@ -118,6 +119,13 @@ struct status leader_slice(
     return status_make_retry(K_NOT_LEADER, RETRY_STATEMENT, "the slice has no replica here");
 }
 
+// Whether it would have cost no more at another node's leader: kv/balance.h.
+static bool movable(const struct leader_call *call, enum leader_kind kind)
+{
+    if (call->relayed) return true;
+    return kind == LEADER_SCAN && ((const struct leader_scan *)call)->batch.count > BALANCE_MOVABLE_ROWS;
+}
+
 struct status leader_run(struct task *task, struct leader_call *call, enum leader_kind kind)
 {
     struct kv_shard *kv = kv_shard_of(task->shard);
@@ -128,6 +136,8 @@ struct status leader_run(struct task *task, struct leader_call *call, enum leade
     call->locks_since = 0; // Of what another leader has answered, none.
     const uint64_t turn = slice->turn;
     struct status st = leader_codec(kind)->run(task, call);
+    slice->calls++;
+    slice->calls_movable += movable(call, kind);
     // With other replicas that is no last word, nor is what a replica says whose log or store has failed.
     const bool unknown = status_is(st, E_AMBIGUOUS_RESULT);
     if (UNLIKELY(unknown || status_is(st, E_IO_ERROR)) && slice->leased &&

@@ -358,6 +358,11 @@ void kv_replica_look(struct slice *slice, struct kv_replica *replica)
         uint64_t rate = (slice->load_count - slice->load_seen) * LOAD_NS / passed_ns;
         slice->load_rate = (slice->load_rate + rate) / 2;
         slice->load_seen = slice->load_count;
+        const uint64_t calls = slice->calls - slice->calls_seen;
+        const uint64_t movable = slice->calls_movable - slice->calls_movable_seen;
+        slice->load_movable = calls == 0 ? 0 : (uint64_t)((double)slice->load_rate * (double)movable / (double)calls);
+        slice->calls_seen = slice->calls;
+        slice->calls_movable_seen = slice->calls_movable;
         slice->load_since_ns = now_ns;
     }
     *replica = (struct kv_replica){
@@ -371,6 +376,7 @@ void kv_replica_look(struct slice *slice, struct kv_replica *replica)
         .closed = slice_closed(slice),
         .bytes = figures.bytes,
         .load = slice->load_rate,
+        .load_movable = slice->load_movable,
         .ranges = slice->ranges == NULL ? 0 : slice->ranges->count,
         .receiving = slice->receiving,
         .damaged_member = slice->damaged_member,
@@ -415,6 +421,7 @@ static void replica_encode(struct buffer *out, const struct kv_replica *replica)
     codec_put_hlc(out, replica->closed);
     codec_put_u64(out, replica->bytes);
     codec_put_u64(out, replica->load);
+    codec_put_u64(out, replica->load_movable);
     codec_put_u32(out, replica->ranges);
     codec_put_u8(out, replica->receiving);
     codec_put_u32(out, replica->damaged_member);
@@ -436,6 +443,7 @@ static void replica_decode(struct codec_reader *in, struct kv_replica *replica)
     replica->closed = codec_get_hlc(in);
     replica->bytes = codec_get_u64(in);
     replica->load = codec_get_u64(in);
+    replica->load_movable = codec_get_u64(in);
     replica->ranges = codec_get_u32(in);
     replica->receiving = codec_get_bool(in);
     replica->damaged_member = codec_get_u32(in);

@@ -46,6 +46,7 @@ struct kv_replica {
     struct hlc_timestamp closed;
     uint64_t bytes; // Of the store, on disk.
     uint64_t load;  // Requests a second, lately.
+    uint64_t load_movable; // Of them, those that would cost no more if another node led: kv/balance.h.
     uint32_t ranges;
     bool receiving;         // A snapshot is on its way.
     uint32_t damaged_member; // Leader: this member lost what it had promised, and is to be replaced. 0: none.

@@ -167,6 +167,8 @@ struct slice {
     struct task *receiver;            // Who receives it.
     uint32_t damaged_member;          // Leader: a member that lost what it had promised; 0: none.
     uint64_t load_count, load_seen, load_since_ns, load_rate; // Requests: kv_replica_look.
+    // Of the leader's calls all, and those that would cost no more if another node led: kv/balance.h.
+    uint64_t calls, calls_movable, calls_seen, calls_movable_seen, load_movable;
     uint64_t in_flight; // Proposals not applied yet.
     bool parts_open;    // A large entry is being cut into parts: others wait.
     struct wait_queue admit_waiters;

@@ -13,10 +13,12 @@
 
 static struct balance_slice slices[SLICES];
 static struct balance_wish wish;
+static double asked_here; // The part of what there is to do that sessions of the leaders' own nodes ask for.
 
 // The wish of the first slice that has one, after `skip` others that have one.
 static bool wished(uint32_t count, uint32_t skip)
 {
+    for (uint32_t i = 0; i < count; i++) slices[i].movable = (uint64_t)((double)slices[i].load * (1 - asked_here));
     balance_cores(slices, count);
     for (uint32_t next = 0;; next = wish.from + 1) {
         if (!balance_slices(slices, count, THRESHOLD, next, &wish)) return false;
@@ -53,6 +55,21 @@ Test(balance, the_busiest_core_gives_to_the_idlest)
     cr_assert(wished(4, 0) && from_id() == 2 && to_id() == 3);
     slices[wish.to].placement = 7; // Its copies are elsewhere.
     cr_assert(!wished(4, 0));
+}
+
+// Wherever else a range were led, its sessions would have as much more to do as their core were spared.
+Test(balance, what_its_own_sessions_ask_for_stays_on_a_node)
+{
+    asked_here = 0.7;
+    setup(4, 4);
+    slices[1].load = 5000;
+    cr_assert(wished(4, 0) && slices[wish.to].node == 2, "enough comes from others");
+    asked_here = 0.8;
+    cr_assert(!wished(4, 0), "the other core of the node leads the meta slice alone");
+    setup(8, 4);
+    slices[1].load = 5000;
+    slices[4].load = 100; // On the node's other core.
+    cr_assert(wished(8, 0) && from_id() == 2 && to_id() == 5, "cores of one node ask each other for little");
 }
 
 Test(balance, small_differences_are_left_alone)
