@@ -109,10 +109,16 @@ NODE_TEST(slice, versions_in_wiredtiger, 1)
 {
     return test_versions(task, KV_STORE_WIREDTIGER);
 }
+// Each test has a process of its own: what is long stays so to its end.
+NODE_TEST(slice, versions_in_pieces, 1)
+{
+    mvcc_pieces_set(2, 2);
+    return test_versions(task, KV_STORE_WIREDTIGER);
+}
 
 // --- scans -----------------------------------------------------------------------------------------------
 
-NODE_TEST(slice, scans_see_one_instant_in_either_direction, 1)
+static struct status test_scans(struct task *task)
 {
     char dir[256];
     struct kv_options options = options_of(test_dir(dir), KV_STORE_WIREDTIGER);
@@ -158,6 +164,112 @@ NODE_TEST(slice, scans_see_one_instant_in_either_direction, 1)
     CHECK(!changed);
     TRY(slice_span_changed(task, slice, key_tenant_span(task->arena, 8), HLC_ZERO, 0, &changed));
     CHECK(!changed);
+    TRY(kv_stop(task));
+out:
+    return st;
+}
+
+NODE_TEST(slice, scans_see_one_instant_in_either_direction, 1)
+{
+    return test_scans(task);
+}
+NODE_TEST(slice, scans_of_long_values_see_one_instant_in_either_direction, 1)
+{
+    mvcc_pieces_set(2, 2);
+    return test_scans(task);
+}
+
+// --- long values -----------------------------------------------------------------------------------------
+//
+// Between two pieces of a long value others run: read, scanned or written, no step is longer than some pieces.
+
+#define LONG_BYTES (8u << 20)
+#define BYTES_PER_LOOK (1u << 20)
+
+static uint64_t (*real_mono_ns)(struct env *env);
+static struct task *looking;
+static uint64_t looks;
+
+// Every look at the clock finds that it is time to let others run. It never goes back.
+static uint64_t counted_mono_ns(struct env *env)
+{
+    static uint64_t passed;
+    if (looking != NULL && task_current() == looking) {
+        looks++;
+        passed += 2000000;
+    }
+    return real_mono_ns(env) + passed;
+}
+
+struct meanwhile {
+    struct slice *slice;
+    struct status (*act)(struct task *task, struct slice *slice);
+    bool done;
+};
+
+static struct status act_meanwhile(struct task *task, void *arg)
+{
+    struct meanwhile *meanwhile = arg;
+    struct status st = meanwhile->act(task, meanwhile->slice);
+    meanwhile->done = true;
+    return st;
+}
+
+// As collection does, at once.
+static struct status erase(struct task *task, struct slice *slice)
+{
+    struct status st;
+    TRY(store_begin(slice->store));
+    TRY(mvcc_clear(&slice->mvcc, key_tenant_span(task->arena, 5)));
+    st = store_commit(slice->store);
+out:
+    return st;
+}
+
+static struct status overwrite(struct task *task, struct slice *slice)
+{
+    return put(task, slice, 5, 1, BYTES_LITERAL("short"), NULL);
+}
+
+
+NODE_TEST(slice, long_values_are_read_in_steps, 1)
+{
+    char dir[256];
+    struct kv_options options = options_of(test_dir(dir), KV_STORE_WIREDTIGER);
+    struct status st;
+    struct env *env = task->shard->env;
+    struct slice_value value;
+    struct hlc_timestamp ts;
+    real_mono_ns = env->mono_ns;
+    env->mono_ns = counted_mono_ns;
+    TRY(kv_start(task, &options));
+    struct slice *slice = slice_here(task, 1);
+    uint8_t *text = arena_alloc(task->arena, LONG_BYTES);
+    for (uint32_t i = 0; i < LONG_BYTES; i++) text[i] = (uint8_t)(i * 2654435761u >> 24);
+    TRY(put(task, slice, 5, 1, bytes_of(text, LONG_BYTES), &ts));
+    // As it is; while it is overwritten, which leaves its version; while it is erased: nothing is found then.
+    for (uint32_t round = 0; round < 9; round++) {
+        struct slice_reader reader = {.tenant = 5, .ts = ts};
+        struct slice_scan scan = {.span = key_tenant_span(task->arena, 5), .reverse = round % 3 == 2};
+        struct kv_batch batch = {0};
+        struct meanwhile meanwhile = {.slice = slice, .act = round < 6 ? overwrite : erase, .done = round < 3};
+        if (round > 6) TRY(put(task, slice, 5, 1, bytes_of(text, LONG_BYTES), &reader.ts));
+        looks = 0;
+        looking = task;
+        if (round >= 3) st = slice_task_start_with(slice, act_meanwhile, &meanwhile, "test", TASK_SYSTEM);
+        if (!failed(st) && round % 3 == 0) st = get(task, slice, 5, 1, reader.ts, &value);
+        else if (!failed(st)) st = slice_read_span(task, slice, &reader, &scan, task->arena, &batch);
+        looking = NULL;
+        if (failed(st)) goto out;
+        while (!meanwhile.done) TRY(task_sleep(task, 1000000));
+        if (round % 3 != 0) value.value = batch.count == 0 ? bytes_of(NULL, 0) : batch.pairs[0].value;
+        if (round >= 6) {
+            CHECK(value.value.data == NULL && batch.count == 0);
+            continue;
+        }
+        CHECK(bytes_equal(value.value, bytes_of(text, LONG_BYTES)));
+        CHECK(looks >= LONG_BYTES / BYTES_PER_LOOK);
+    }
     TRY(kv_stop(task));
 out:
     return st;
@@ -766,6 +878,11 @@ out:
 NODE_TEST(slice, copies_have_equal_fingerprints_in_the_model, 1)
 {
     return test_copy(task, KV_STORE_MODEL);
+}
+NODE_TEST(slice, copies_of_long_values_have_equal_fingerprints, 1)
+{
+    mvcc_pieces_set(2, 3);
+    return test_copy(task, KV_STORE_WIREDTIGER);
 }
 NODE_TEST(slice, copies_have_equal_fingerprints_in_wiredtiger, 1)
 {
