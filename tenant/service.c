@@ -21,6 +21,7 @@
 #include "tenant/internal.h"
 
 #define FOLLOW_POLL_NS UINT64_C(5000000)
+#define LOOK_AGAIN_NS UINT64_C(1000000000)
 #define SLOW_START_NS UINT64_C(400000000) // Under simulation.
 
 // One a shard, in SHARD_SLOT_TENANT: its own copy of the list.
@@ -28,6 +29,7 @@ struct service_list {
     struct served_tenant *items;
     uint32_t count, capacity;
     bool following; // On shard 0: a record is being followed.
+    bool looking, look_again; // On shard 0: at all records; once more when that is done.
 };
 
 static struct service_list *service_list(struct shard *shard)
@@ -268,12 +270,12 @@ static struct status service_heard(struct task *task, struct bytes body)
     return follow_record(task, id);
 }
 
-static struct status follow_all(struct task *task, void *arg)
+static struct status look_at_all(struct task *task)
 {
     struct status st;
     struct tenant **tenants;
     uint32_t count;
-    (void)arg;
+    if (SIM_MAYBE("service.look_fails")) TRY(status_make(E_CANNOT_CONNECT_NOW, "services cannot be looked at"));
     TRY(tenant_list(task, NULL, task->arena, &tenants, &count));
     for (uint32_t i = 0; i < count; i++)
         if (tenants[i]->id != TENANT_SYSTEM) TRY(follow_record(task, tenants[i]->id));
@@ -283,15 +285,51 @@ static struct status follow_all(struct task *task, void *arg)
         if (id != TENANT_SYSTEM) TRY(follow_record(task, id));
     }
 out:
-    if (failed(st)) log_warning(TENANT_SYSTEM, "services are not looked at anew: %s", st.message);
     return st;
+}
+
+static bool serves_itself(struct shard *shard)
+{
+    return !shard->node->draining && tenant_lookup_id(shard, TENANT_SYSTEM) != NULL;
+}
+
+// Nobody tells this node again what it has missed: it looks until it has seen everything.
+static struct status follow_all(struct task *task, void *arg)
+{
+    struct status st = STATUS_OK;
+    (void)arg;
+    while (!failed(st) && serves_itself(task->shard) && service_list(task->shard)->look_again) {
+        struct arena_mark mark = arena_mark(task->arena);
+        service_list(task->shard)->look_again = false;
+        struct status looked = look_at_all(task);
+        if (failed(looked)) {
+            log_warning(TENANT_SYSTEM, "services are looked at anew later: %s", looked.message);
+            if (serves_itself(task->shard)) service_list(task->shard)->look_again = true;
+            st = task->cancelled ? task->cancel_status : task_sleep(task, LOOK_AGAIN_NS);
+        }
+        arena_release(task->arena, mark);
+    }
+    return STATUS_OK;
+}
+
+static void look_ended(struct task *task, struct status st, void *arg)
+{
+    struct service_list *list = task->shard->slots[SHARD_SLOT_TENANT]; // NULL: the node stops.
+    (void)st;
+    (void)arg;
+    if (list != NULL) list->looking = false;
 }
 
 static void service_reset(struct shard *shard)
 {
-    struct task_options options = {.fn = follow_all, .kind = "tenant services", .class = TASK_DEFAULT};
+    const struct task_options options = {
+        .fn = follow_all, .kind = "tenant services", .class = TASK_DEFAULT, .ended = look_ended};
     if (shard->index != 0 || tenant_lookup_id(shard, TENANT_SYSTEM) == NULL) return;
+    struct service_list *list = service_list(shard);
+    list->look_again = true;
+    if (list->looking) return;
     struct status st = task_start(shard, &options);
+    list->looking = !failed(st);
     if (failed(st)) log_warning(TENANT_SYSTEM, "services are not looked at anew: %s", st.message);
 }
 

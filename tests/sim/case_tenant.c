@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Scripted cases of virtual clusters.
+#include "core/mark.h"
+#include "kv/cluster.h"
 #include "kv/key.h"
 #include "kv/zone_span.h"
 #include "sql/session/internal.h"
@@ -305,6 +307,94 @@ SIM_CASE(tenant_zones_told_late, "what was said of zones just before a crash is 
     world_expect(world, "all is written", zones_written, zoned, 60 * WORLD_SECOND);
     sim_node_crash(world->nodes[0].machine);
     world_expect(world, "storage is told", zones_told, zoned, 60 * WORLD_SECOND);
+    if (!run->violated) world_stop(world);
+    world_end(world);
+}
+
+// --- a node that was told nothing ----------------------------------------------------------------------------
+
+#define MISSER 3u // A node.
+
+struct missing {
+    struct world world; // First.
+    uint64_t tenant;
+    bool paused, started, served; // Served by the node that was told nothing.
+};
+
+static struct status missing_main(struct task *task, void *arg)
+{
+    struct world_node *node = arg;
+    struct missing *missing = (struct missing *)node->world;
+    struct status st = STATUS_OK;
+    struct tenant *tenant;
+    while (!missing->served && !failed(st)) {
+        struct arena_mark mark = arena_mark(task->arena);
+        if (node->id == MISSER) {
+            missing->served = missing->tenant != 0 && tenant_lookup_id(task->shard, missing->tenant) != NULL;
+        } else if (node->id == 1 && missing->tenant == 0) {
+            if (!failed(tenant_create(task, task->arena, "missed", 0, &tenant))) missing->tenant = tenant->id;
+        } else if (node->id == 1 && missing->paused && !missing->started) {
+            missing->started = !failed(tenant_start_service(task, missing->tenant));
+        }
+        arena_release(task->arena, mark);
+        st = task_sleep(task, WORLD_SECOND);
+    }
+    node->tasks--;
+    return STATUS_OK;
+}
+
+static struct status missing_serves(struct task *task, struct world_node *node)
+{
+    return server_node_spawn(task, node, missing_main, node, "sim-missing");
+}
+
+static struct status missing_boot(struct task *task, void *arg)
+{
+    static const struct server_node_options options = {.serves = missing_serves};
+    return server_node_run(task, arg, &options);
+}
+
+static bool missing_is_made(void *arg)
+{
+    struct missing *missing = arg;
+    return missing->tenant != 0 && world_node_serves(&missing->world.nodes[MISSER - 1]);
+}
+
+static bool missing_is_started(void *arg)
+{
+    return ((struct missing *)arg)->started;
+}
+
+static bool missing_look_failed(void *arg)
+{
+    (void)arg;
+    return sim_reached("service.look_fails");
+}
+
+static bool missing_is_served(void *arg)
+{
+    return ((struct missing *)arg)->served;
+}
+
+// Its record has lapsed, so that nobody waits for it. What it cannot read when it is back it reads later.
+SIM_CASE(tenant_service_missed, "a node that was away when a service was started serves it, though its first look at the records fails")
+{
+    struct missing *missing = ARENA_NEW(&run->arena, struct missing);
+    struct world *world = &missing->world;
+    const struct world_options options = {.clusters = 1, .nodes = 3, .shards = 1, .max_offset_ns = 500 * WORLD_MS,
+        .boot = missing_boot, .look = server_node_look};
+    memset(missing, 0, sizeof *missing);
+    server_node_register();
+    world_begin(world, run, &options);
+    world_start_all(world);
+    world_expect(world, "it is made", missing_is_made, missing, 60 * WORLD_SECOND);
+    sim_node_pause(world->nodes[MISSER - 1].machine, 60 * WORLD_SECOND);
+    missing->paused = true;
+    marks_insist("service.look_fails");
+    world_expect(world, "its service is started", missing_is_started, missing, 50 * WORLD_SECOND);
+    world_expect(world, "the node to look at the records", missing_look_failed, missing, 60 * WORLD_SECOND);
+    marks_insist(NULL);
+    world_expect(world, "the node serves it", missing_is_served, missing, 60 * WORLD_SECOND);
     if (!run->violated) world_stop(world);
     world_end(world);
 }
