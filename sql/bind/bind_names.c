@@ -416,6 +416,11 @@ struct table_desc *table_desc_copy(struct arena *arena, const struct table_desc 
     function->statements = COPY_ARRAY(arena, function->statements, function->statement_count);
     for (uint32_t i = 0; i < function->statement_count; i++)
         function->statements[i].sql = copy_text(arena, function->statements[i].sql);
+    function->settings = COPY_ARRAY(arena, function->settings, function->setting_count);
+    for (uint32_t i = 0; i < function->setting_count; i++) {
+        function->settings[i].name = copy_text(arena, function->settings[i].name);
+        function->settings[i].value = copy_text(arena, function->settings[i].value);
+    }
     function->cost = copy_text(arena, function->cost);
     function->rows = copy_text(arena, function->rows);
     copy->labels = COPY_ARRAY(arena, table->labels, table->label_count);

@@ -281,6 +281,10 @@ struct table_desc {
             const char *sql;
         } *statements; // The body's, one by one.
         uint32_t statement_count;
+        struct function_setting { // What SET says: in force while it runs.
+            const char *name, *value;
+        } *settings;
+        uint32_t setting_count;
     } function;
     struct statistics_desc *statistics;
     uint32_t statistics_count;
@@ -311,6 +315,7 @@ struct default_grant {
 struct database_desc {
     uint32_t id;
     const char *name, *owner;
+    const char *collate; // As LC_COLLATE was written; NULL: C.UTF-8. Whichever it is, bytes are compared.
     struct privilege_grant *grants;
     uint32_t grant_count;
     uint32_t *types; // Ids of its user-defined types.
@@ -479,7 +484,7 @@ struct virtual_table {
     // Produces all rows. May suspend.
     struct status (*rows)(
         struct task *task, struct session *session, struct virtual_table_sink *sink);
-    bool system_only; // Visible in the system virtual cluster only.
+    bool system_only; // Listed in the system virtual cluster only; elsewhere its rows are refused.
 };
 void virtual_table_register(const struct virtual_table *table);
 const struct virtual_table *virtual_table_of(const struct virtual_table_sink *sink);

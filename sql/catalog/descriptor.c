@@ -413,6 +413,14 @@ static void code_function_statement(struct codec *codec, void *item)
     if (codec->out == NULL && statement->sql == NULL) codec->status = corrupt();
 }
 
+static void code_function_setting(struct codec *codec, void *item)
+{
+    struct function_setting *setting = item;
+    field_string(codec, 1, &setting->name);
+    field_string(codec, 2, &setting->value);
+    if (codec->out == NULL && (setting->name == NULL || setting->value == NULL)) codec->status = corrupt();
+}
+
 static void code_function(struct codec *codec, void *item)
 {
     struct function_desc *function = item;
@@ -429,6 +437,8 @@ static void code_function(struct codec *codec, void *item)
     field_string(codec, 12, &function->rows);
     field_list(codec, 13, (void **)&function->statements, &function->statement_count,
         sizeof *function->statements, LIST_ITEMS_MAX, code_function_statement);
+    field_list(codec, 14, (void **)&function->settings, &function->setting_count,
+        sizeof *function->settings, LIST_ITEMS_MAX, code_function_setting);
 }
 
 static void code_text(struct codec *codec, void *item)
@@ -541,6 +551,7 @@ static void code_database(struct codec *codec, struct database_desc *database)
     field_list(codec, 23, (void **)&database->defaults, &database->default_count,
         sizeof *database->defaults, LIST_ITEMS_MAX, code_default);
     field_bytes(codec, 25, &database->zone);
+    field_string(codec, 26, &database->collate);
 }
 
 static void code_schema(struct codec *codec, struct schema_desc *schema)

@@ -47,7 +47,7 @@ ROWS(database_rows)
         pg_put_int(&row, "datfrozenxid", PG_XID_FIRST);
         pg_put_int(&row, "datminmxid", PG_MXID_FIRST);
         pg_put_int(&row, "dattablespace", PG_TABLESPACE_DEFAULT);
-        pg_put_text(&row, "datcollate", "C.UTF-8");
+        pg_put_text(&row, "datcollate", database->collate == NULL ? "C.UTF-8" : database->collate);
         pg_put_text(&row, "datctype", "C.UTF-8");
         pg_put(&row, "datacl",
             pg_acl(&arena, OBJECT_DATABASE, database->owner, database->grants, database->grant_count));

@@ -95,6 +95,44 @@ struct status pg_routine_body(struct task *task, struct session *session, struct
     return catalog_expression_text(task, session, arena, function->view_sql, body);
 }
 
+static void put_literal(struct buffer *out, const char *text, size_t size)
+{
+    buffer_append_u8(out, '\'');
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '\'') buffer_append_u8(out, '\'');
+        buffer_append_u8(out, (uint8_t)text[i]);
+    }
+    buffer_append_u8(out, '\'');
+}
+
+// A list of names is shown as literals, one each; anything else is one.
+static void put_setting(struct buffer *out, const struct function_setting *setting)
+{
+    const char *value = setting->value;
+    buffer_append_string(out, " SET ");
+    deparse_identifier(out, setting->name);
+    buffer_append_string(out, " TO ");
+    if (strcmp(setting->name, "search_path") != 0 && strcmp(setting->name, "temp_tablespaces") != 0) {
+        put_literal(out, value, strlen(value));
+    } else {
+        if (*value == 0) put_literal(out, value, 0);
+        for (uint32_t i = 0; *value != 0; i++) {
+            struct buffer name;
+            buffer_init(&name, out->arena);
+            while (*value == ' ' || *value == ',') value++;
+            const bool quoted = *value == '"';
+            for (value += quoted; *value != 0 && (quoted || (*value != ',' && *value != ' ')); value++) {
+                if (quoted && *value == '"' && *++value != '"') break;
+                buffer_append_u8(&name, (uint8_t)*value);
+            }
+            if (i > 0) buffer_append_string(out, ", ");
+            put_literal(out, buffer_string(&name), name.size);
+            while (*value == ' ') value++;
+        }
+    }
+    buffer_append_u8(out, '\n');
+}
+
 struct status pg_routine_definition(struct task *task, struct session *session,
     const struct table_desc *function, struct buffer *out)
 {
@@ -124,6 +162,7 @@ struct status pg_routine_definition(struct task *task, struct session *session,
     if (desc->cost != NULL) buffer_printf(out, " COST %s", desc->cost);
     if (desc->rows != NULL) buffer_printf(out, " ROWS %s", desc->rows);
     if (out->size > before) buffer_append_u8(out, '\n');
+    for (uint32_t i = 0; i < desc->setting_count; i++) put_setting(out, &desc->settings[i]);
     const char *body;
     TRY(pg_routine_body(task, session, out->arena, function, &body));
     if (body != NULL) {
@@ -278,6 +317,11 @@ static struct status routine_row(struct pg_rows *rows, const struct table_desc *
     put_lists(rows, &row, function);
     pg_put_text(&row, "prosrc", desc->body_kind == 'q' ? function->view_sql : "");
     if (desc->body_kind != 'q') pg_put_text(&row, "prosqlbody", function->view_sql);
+    const char **settings = ARENA_ARRAY(&rows->arena, const char *, desc->setting_count + 1);
+    for (uint32_t i = 0; i < desc->setting_count; i++)
+        settings[i] = arena_printf(&rows->arena, "%s=%s", desc->settings[i].name, desc->settings[i].value);
+    if (desc->setting_count > 0)
+        pg_put(&row, "proconfig", pg_text_array(&rows->arena, TYPE_TEXT, settings, desc->setting_count));
     pg_put(&row, "proacl", pg_acl_shared(&rows->arena, OBJECT_FUNCTION, function));
     st = pg_row_send(&row);
 out:

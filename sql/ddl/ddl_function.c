@@ -6,6 +6,7 @@
 #include "core/task.h"
 #include "core/text.h"
 #include "sql/ddl/ddl_internal.h"
+#include "sql/ddl/ddl_setting.h"
 
 #include "sql/bind/resolution.h"
 #include "sql/catalog/pg_catalog.h"
@@ -462,28 +463,20 @@ void ddl_function_frame(const struct table_desc *function, struct function_frame
     }
 }
 
-// Plans every statement once, so that what is wrong with it is said now.
-static struct status check_body(struct statement_context *context, struct table_desc *function)
+static struct status check_statements(struct statement_context *context, struct table_desc *function,
+    const struct function_frame *frame, const struct type *types)
 {
     struct status st = STATUS_OK;
     struct session *session = context->session;
     const struct function_desc *desc = &function->function;
-    struct type *types = ARENA_ARRAY(context->arena, struct type, function->column_count + 1);
-    const char **names = ARENA_ARRAY(context->arena, const char *, function->column_count + 1);
-    struct function_frame frame;
     const struct result_column *columns = NULL;
     uint32_t column_count = 0;
     struct prepared *prepared;
-    for (uint32_t i = 0; i < function->column_count; i++)
-        if (is_polymorphic(function->columns[i].type.oid)) return st;
-    ddl_function_frame(function, &frame, names, types);
-    const char *checked = vars_get(session, "check_function_bodies");
-    if (checked != NULL && strcmp(checked, "off") == 0 && desc->body_kind == 'q') return st;
     for (uint32_t i = 0; i < desc->statement_count; i++) {
         const struct function_frame *outer = session->frame;
-        session->frame = &frame;
+        session->frame = frame;
         st = prepared_make(context->task, session, bytes_of_string(desc->statements[i].sql), NULL,
-            types, frame.count, &prepared);
+            types, frame->count, &prepared);
         session->frame = outer;
         if (failed(st)) return status_position(context->arena, st, 0); // It is one within the body.
         bool last = i + 1 == desc->statement_count;
@@ -493,7 +486,36 @@ static struct status check_body(struct statement_context *context, struct table_
         }
         prepared_release(prepared);
         TRY(st);
-        if (desc->body_kind != 'q') TRY(settle_statement(context, function, &frame, types, &desc->statements[i].sql));
+        if (desc->body_kind != 'q') TRY(settle_statement(context, function, frame, types, &desc->statements[i].sql));
+    }
+out:
+    return st;
+}
+
+// Plans every statement once, so that what is wrong with it is said now.
+static struct status check_body(struct statement_context *context, struct table_desc *function)
+{
+    struct status st = STATUS_OK;
+    struct session *session = context->session;
+    const struct function_desc *desc = &function->function;
+    struct type *types = ARENA_ARRAY(context->arena, struct type, function->column_count + 1);
+    const char **names = ARENA_ARRAY(context->arena, const char *, function->column_count + 1);
+    struct function_frame frame;
+    for (uint32_t i = 0; i < function->column_count; i++)
+        if (is_polymorphic(function->columns[i].type.oid)) return st;
+    ddl_function_frame(function, &frame, names, types);
+    const char *checked = vars_get(session, "check_function_bodies");
+    if (checked != NULL && strcmp(checked, "off") == 0 && desc->body_kind == 'q') return st;
+    // A body that is a string is read anew at each call, with the function's settings.
+    const struct var_undo *begun;
+    const bool settings = desc->body_kind == 'q' && desc->setting_count > 0;
+    if (settings) {
+        st = function_settings_begin(session, context->arena, function, &begun);
+        if (!failed(st)) st = check_statements(context, function, &frame, types);
+        vars_function_end(session, begun);
+        TRY(st);
+    } else {
+        TRY(check_statements(context, function, &frame, types));
     }
     if (desc->body_kind != 'q') TRY(ddl_write_body(context, function));
     if (desc->statement_count == 0) TRY(check_result(context, function, NULL, 0));
@@ -583,7 +605,7 @@ static struct status apply_options(struct statement_context *context, struct fun
         return ddl_error(context, E_INVALID_PARAMETER_VALUE,
             "ROWS is not applicable when function does not return a set");
     if (options->rows != NULL) desc->rows = options->rows;
-    return STATUS_OK;
+    return ddl_set_function_settings(context, desc, options);
 }
 
 static struct status check_language(

@@ -32,7 +32,7 @@ out:
 
 // What is true of every database here may be said; nothing else.
 static struct status database_option(
-    struct statement_context *context, const struct option *option, const char **owner)
+    struct statement_context *context, const struct option *option, struct database_desc *database)
 {
     struct status st = STATUS_OK;
     struct bytes text = {0};
@@ -45,7 +45,7 @@ static struct status database_option(
         TRY(role_exists(context->task, context->session, value, &exists));
         if (!exists)
             return ddl_error(context, E_UNDEFINED_OBJECT, "role \"%s\" does not exist", value);
-        *owner = value;
+        database->owner = value;
     } else if (strcmp(option->name, "encoding") == 0) {
         if (strcasecmp(value, "UTF8") != 0 && strcasecmp(value, "UTF-8") != 0 &&
             strcasecmp(value, "unicode") != 0)
@@ -59,6 +59,8 @@ static struct status database_option(
                    strcmp(value, "C.UTF-8") != 0)) {
         return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
             "option \"%s\" of CREATE DATABASE is not supported", option->name);
+    } else if (strcmp(option->name, "lc_ctype") != 0) {
+        database->collate = value;
     }
 out:
     return st;
@@ -114,12 +116,15 @@ struct status ddl_create_database(struct statement_context *context)
     struct task *task = context->task;
     struct session *session = context->session;
     struct name_value existing;
-    const char *owner = ddl_owner(session);
+    struct privilege_grant grant = {
+        .role = ROLE_PUBLIC_NAME, .privileges = PRIVILEGE_CONNECT | PRIVILEGE_TEMPORARY};
+    struct database_desc database = {
+        .name = create->name, .owner = ddl_owner(session), .grants = &grant, .grant_count = 1};
     uint32_t id;
 
     TRY(check_may_create_database(context));
     for (uint32_t i = 0; i < create->options.count; i++)
-        TRY(database_option(context, &create->options.items[i], &owner));
+        TRY(database_option(context, &create->options.items[i], &database));
     TRY(catalog_new_id(task, session->tenant, &id));
     TRY(catalog_take_name(task, session, 0, 0, create->name,
         (struct name_value){.kind = NAME_DATABASE, .id = id}, &existing));
@@ -130,10 +135,7 @@ struct status ddl_create_database(struct statement_context *context)
         ddl_notice(context, "database \"%s\" already exists, skipping", create->name);
         goto out;
     }
-    struct privilege_grant grant = {
-        .role = ROLE_PUBLIC_NAME, .privileges = PRIVILEGE_CONNECT | PRIVILEGE_TEMPORARY};
-    struct database_desc database = {
-        .id = id, .name = create->name, .owner = owner, .grants = &grant, .grant_count = 1};
+    database.id = id;
     TRY(catalog_put_database(task, session, &database));
     TRY(put_public_schema(context, id));
 out:

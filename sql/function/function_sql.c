@@ -3,6 +3,7 @@
 
 #include "sql/type/composite.h"
 #include "sql/session/internal.h"
+#include "sql/session/vars.h"
 #include "sql/type/record.h"
 
 #define E_INVALID_FUNCTION_DEFINITION SQLSTATE('4', '2', 'P', '1', '3')
@@ -20,6 +21,17 @@ const char *function_sql_text(
 {
     return arena_printf(arena, "/*f %u.%u.%u*/ %s", function->id, function->version, statement,
         function->function.statements[statement].sql);
+}
+
+struct status function_settings_begin(struct session *session, struct arena *arena,
+    const struct table_desc *function, const struct var_undo **begun)
+{
+    struct status st = STATUS_OK;
+    const struct function_desc *desc = &function->function;
+    *begun = vars_savepoint(session);
+    for (uint32_t i = 0; i < desc->setting_count && !failed(st); i++)
+        st = vars_set(session, arena, desc->settings[i].name, desc->settings[i].value, VARS_FUNCTION);
+    return st;
 }
 
 static struct status run_statements(struct function_call *call, struct arena *arena,
@@ -62,7 +74,10 @@ static struct status run_body(struct function_call *call, struct arena *arena,
             status_make(E_STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"),
             "Functions in SQL call each other at most 12 deep.");
     session->function_depth++;
-    st = run_statements(call, arena, args, result);
+    const struct var_undo *begun;
+    st = function_settings_begin(session, arena, call->function->user, &begun);
+    if (!failed(st)) st = run_statements(call, arena, args, result);
+    if (call->function->user->function.setting_count > 0) vars_function_end(session, begun);
     session->function_depth--;
     return st;
 }

@@ -27,6 +27,10 @@ CHECKED struct status function_sql_start(
 CHECKED struct status function_sql_next(
     struct function_call *call, void *state, struct datum *row, bool *done);
 extern const size_t function_sql_state_bytes;
+// The function's own settings are put in force, until vars_function_end(session, *begun), whatever this returns.
+struct var_undo;
+CHECKED struct status function_settings_begin(struct session *session, struct arena *arena,
+    const struct table_desc *function, const struct var_undo **begun);
 // The text under which a statement of the body is planned: no other function's is the same.
 const char *function_sql_text(
     struct arena *arena, const struct table_desc *function, uint32_t statement);

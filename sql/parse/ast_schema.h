@@ -239,6 +239,8 @@ struct function_options { // 0: not written.
     char parallel;   // 'u', 'r', 's'
     char strict, leakproof, security_definer; // 'y', 'n'
     const char *cost, *rows;
+    struct set_variable **settings; // SET and RESET, in their order.
+    uint32_t setting_count;
     const char *unsupported; // What else was written.
 };
 struct create_function {

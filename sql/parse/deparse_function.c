@@ -28,6 +28,10 @@ static void put_function_options(struct deparse *deparse, const struct function_
         put(deparse, " ROWS ");
         put(deparse, options->rows);
     }
+    for (uint32_t i = 0; i < options->setting_count; i++) {
+        put(deparse, " ");
+        put_set_variable(deparse, options->settings[i]);
+    }
 }
 
 static void put_parameters(

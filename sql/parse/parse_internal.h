@@ -206,6 +206,8 @@ struct create_table_as *convert_into(
 
 // Statement groups: true when `node` is one of theirs, with *out filled in.
 bool pg_ddl_statement(struct convert *convert, const PgQuery__Node *node, struct statement *out);
+struct set_variable *pg_set_variable(
+    struct convert *convert, const PgQuery__VariableSetStmt *stmt);
 bool pg_function_statement(
     struct convert *convert, const PgQuery__Node *node, struct statement *out);
 struct object_name convert_function_name(

@@ -67,6 +67,8 @@ static void option(struct convert *convert, struct function_options *out, const 
         out->cost = text;
     else if (strcmp(name, "rows") == 0)
         out->rows = text;
+    else if (strcmp(name, "set") == 0 && arg != NULL && arg->node_case == NODE(VARIABLE_SET_STMT))
+        out->settings[out->setting_count++] = pg_set_variable(convert, arg->variable_set_stmt);
     else
         out->unsupported = arena_strdup(convert->arena, name);
 }
@@ -137,6 +139,7 @@ static void create_function(
                 .default_expr = convert_expr(convert, node->defexpr)};
     }
     if (stmt->return_type != NULL) function->returns = convert_type(convert, stmt->return_type);
+    function->options.settings = ARENA_ARRAY(convert->arena, struct set_variable *, stmt->n_options + 1);
     for (size_t i = 0; i < stmt->n_options; i++) {
         if (stmt->options[i]->node_case != NODE(DEF_ELEM)) continue;
         const PgQuery__DefElem *element = stmt->options[i]->def_elem;
@@ -163,6 +166,7 @@ static void alter_function(
     alter->object = stmt->objtype == PG_QUERY__OBJECT_TYPE__OBJECT_PROCEDURE ? OBJECT_PROCEDURE
                                                                              : OBJECT_FUNCTION;
     alter->name = convert_function_name(convert, stmt->func);
+    alter->options.settings = ARENA_ARRAY(convert->arena, struct set_variable *, stmt->n_actions + 1);
     for (size_t i = 0; i < stmt->n_actions; i++)
         if (stmt->actions[i]->node_case == NODE(DEF_ELEM))
             option(convert, &alter->options, stmt->actions[i]->def_elem->defname,

@@ -10,7 +10,7 @@
 #define NODE(name) PG_QUERY__NODE__NODE_##name
 #define NEW(member, type) (out->as.member = ARENA_NEW(convert->arena, type))
 
-static struct set_variable *set_variable(
+struct set_variable *pg_set_variable(
     struct convert *convert, const PgQuery__VariableSetStmt *stmt)
 {
     struct set_variable *set = ARENA_NEW(convert->arena, struct set_variable);
@@ -123,14 +123,14 @@ static void alter_settings(struct convert *convert, struct alter_settings *out,
     const char *database, const PgQuery__VariableSetStmt *set)
 {
     out->database = convert_string(convert, database);
-    if (set != NULL) out->set = set_variable(convert, set);
+    if (set != NULL) out->set = pg_set_variable(convert, set);
 }
 
 bool pg_utility_statement(struct convert *convert, const PgQuery__Node *node, struct statement *out)
 {
     switch (node->node_case) {
     case NODE(VARIABLE_SET_STMT): {
-        struct set_variable *set = set_variable(convert, node->variable_set_stmt);
+        struct set_variable *set = pg_set_variable(convert, node->variable_set_stmt);
         out->as.set_variable = set;
         out->tag =
             set->kind == SET_RESET || set->kind == SET_RESET_ALL ? STATEMENT_RESET : STATEMENT_SET;

@@ -41,6 +41,7 @@ struct var_undo {
     char *name;
     char *value;   // NULL: was not set (custom variables).
     bool local;    // Undone at commit too.
+    bool function; // Undone when the function that runs ends.
 };
 struct custom_var {
     struct custom_var *next;
@@ -675,14 +676,16 @@ static struct status check_value(struct session *session, const struct var *var,
     return STATUS_OK;
 }
 
-static void remember(struct session *session, const char *name, const char *value, bool local)
+static void remember(
+    struct session *session, const char *name, const char *value, enum vars_scope scope)
 {
-    if (session->txn_state == TXN_IDLE) return;
+    if (session->txn_state == TXN_IDLE && scope != VARS_FUNCTION) return;
     struct var_undo *undo = calloc(1, sizeof *undo);
     invariant(undo != NULL);
     undo->name = strdup(name);
     undo->value = value == NULL ? NULL : strdup(value);
-    undo->local = local;
+    undo->local = scope == VARS_LOCAL || scope == VARS_FUNCTION;
+    undo->function = scope == VARS_FUNCTION;
     undo->next = session->vars->undo;
     session->vars->undo = undo;
 }
@@ -712,7 +715,7 @@ static struct status custom_set(struct session *session, struct arena *arena, co
     if (count >= 100 || strlen(name) > 127 || (value != NULL && strlen(value) > 65536))
         return status_make(SQLSTATE('5', '4', '0', '0', '0'), "too many or too long custom parameters");
     const struct custom_var *old = custom_find(session->vars, name);
-    remember(session, name, old == NULL ? NULL : old->value, scope == VARS_LOCAL);
+    remember(session, name, old == NULL ? NULL : old->value, scope);
     custom_store(session, name, value == NULL ? "" : value);
     return STATUS_OK;
 }
@@ -740,7 +743,7 @@ struct status vars_set(struct session *session, struct arena *arena, const char 
         struct status st = check_value(session, var, arena, canonical, &canonical);
         if (failed(st)) return st;
     }
-    if (scope != VARS_STARTUP) remember(session, name, session->vars->values[index], scope == VARS_LOCAL);
+    if (scope != VARS_STARTUP) remember(session, name, session->vars->values[index], scope);
     store(session, index, canonical);
     return STATUS_OK;
 }
@@ -763,7 +766,7 @@ void vars_reset_all(struct session *session)
         if (registry[i].flags & (VAR_READ_ONLY | VAR_STARTUP)) continue;
         if ((registry[i].flags & VAR_ADMIN) && !session->superuser) continue;
         if (strcmp(session->vars->values[i], registry[i].initial) == 0) continue;
-        remember(session, registry[i].name, session->vars->values[i], false);
+        remember(session, registry[i].name, session->vars->values[i], VARS_SESSION);
         store(session, i, registry[i].initial);
     }
 }
@@ -805,6 +808,44 @@ void vars_rollback_to(struct session *session, const struct var_undo *savepoint)
         struct var_undo *undo = vars->undo;
         vars->undo = undo->next;
         undo_apply(session, undo);
+        undo_free(undo);
+    }
+}
+
+static bool is_of_function(const struct var_undo *undo, const struct var_undo *begun, const char *name)
+{
+    for (; undo != NULL && undo != begun; undo = undo->next)
+        if (undo->function && strcasecmp(undo->name, name) == 0) return true;
+    return false;
+}
+
+// The first SET of the variable, not LOCAL, since `undo`; NULL: none.
+static struct var_undo *set_since(struct var_undo *newest, const struct var_undo *undo)
+{
+    struct var_undo *found = NULL;
+    for (struct var_undo *at = newest; at != undo; at = at->next)
+        if (!at->local && strcasecmp(at->name, undo->name) == 0) found = at;
+    return found;
+}
+
+void vars_function_end(struct session *session, const struct var_undo *begun)
+{
+    struct var_undo **link = &session->vars->undo;
+    while (*link != NULL && *link != begun) {
+        struct var_undo *undo = *link;
+        if (!undo->function && !(undo->local && is_of_function(undo, begun, undo->name))) {
+            link = &undo->next;
+            continue;
+        }
+        struct var_undo *own = undo->function ? set_since(session->vars->undo, undo) : NULL;
+        *link = undo->next;
+        if (own != NULL) { // A rollback goes back to what was there before the function.
+            char *former = undo->value;
+            undo->value = own->value;
+            own->value = former;
+        } else if (undo->function) {
+            undo_apply(session, undo);
+        }
         undo_free(undo);
     }
 }

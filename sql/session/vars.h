@@ -24,8 +24,8 @@ void vars_close(struct session *session);
 
 // NULL: no such variable. Custom ones ("app.user") exist once set.
 const char *vars_get(const struct session *session, const char *name);
-// VARS_ROLE: as VARS_SESSION, of ALTER ROLE ... SET at log-in.
-enum vars_scope { VARS_SESSION, VARS_LOCAL, VARS_STARTUP, VARS_ROLE };
+// VARS_ROLE: as VARS_SESSION, of ALTER ROLE ... SET at log-in. VARS_FUNCTION: until vars_function_end.
+enum vars_scope { VARS_SESSION, VARS_LOCAL, VARS_STARTUP, VARS_ROLE, VARS_FUNCTION };
 // `value` NULL: the default. `arena` is for the message.
 CHECKED struct status vars_set(struct session *session, struct arena *arena, const char *name,
     const char *value, enum vars_scope scope);
@@ -39,6 +39,9 @@ void vars_txn_end(struct session *session, bool committed);
 struct var_undo;
 const struct var_undo *vars_savepoint(const struct session *session);
 void vars_rollback_to(struct session *session, const struct var_undo *savepoint);
+// A function with settings of its own ends, which began at vars_savepoint: what VARS_FUNCTION set since has its former
+// value again, and what SET LOCAL set of it; but not what the body's own SET did.
+void vars_function_end(struct session *session, const struct var_undo *begun);
 
 // The failure for a name that is no variable: 0A000 for PostgreSQL's, else 42704.
 CHECKED struct status vars_unknown(struct arena *arena, const char *name);

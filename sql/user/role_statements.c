@@ -7,6 +7,7 @@
 #include "sql/wire/auth.h"
 #include "sql/parse/deparse.h"
 #include "sql/ddl/ddl_internal.h"
+#include "sql/ddl/ddl_setting.h"
 #include "sql/session/internal.h"
 #include "sql/user/role.h"
 #include "sql/user/role_predefined.h"
@@ -623,35 +624,6 @@ out:
 
 // --- ALTER ROLE ... SET, ALTER DATABASE ... SET ------------------------------------------------------------
 
-static struct status setting_text(
-    struct statement_context *context, const struct set_variable *set, const char **text)
-{
-    struct status st = STATUS_OK;
-    struct buffer out;
-
-    if (set->kind == SET_CURRENT) {
-        *text = vars_get(context->session, set->name);
-        return STATUS_OK;
-    }
-    buffer_init(&out, context->arena);
-    for (uint32_t i = 0; i < set->values.count; i++) {
-        struct datum value;
-        const struct expr *item = set->values.items[i];
-        if (i > 0) buffer_append_string(&out, ", ");
-        // Names of schemas stay apart from the commas between them.
-        if (strcmp(set->name, "search_path") == 0 && item->kind == EXPR_LITERAL &&
-            item->literal.kind == LITERAL_STRING) {
-            deparse_identifier(&out, arena_string(context->arena, item->literal.text));
-            continue;
-        }
-        TRY(statement_constant(context, set->values.items[i], TYPE_OF(TYPE_TEXT), &value));
-        if (!value.null) buffer_append_bytes(&out, datum_as_bytes(value));
-    }
-    *text = buffer_string(&out);
-out:
-    return st;
-}
-
 static struct status settings_target(struct statement_context *context,
     const struct alter_settings *alter, const char **database, const char **role)
 {
@@ -711,7 +683,7 @@ struct status role_settings_execute(struct statement_context *context)
             3, params, TEXTS));
         return changed(context);
     }
-    TRY(setting_text(context, set, &text));
+    TRY(ddl_setting_text(context, set, &text));
     TRY(vars_check(context->session, context->arena, set->name, text, &spelled));
     params[3] = datum_text(text);
     TRY(run(context, NULL,

@@ -386,6 +386,8 @@ static struct status check_database(struct task *task, struct session *session)
     const struct database_desc *database;
     TRY(session_txn_begin_reading(task, session));
     st = catalog_database(task, session, session->database, false, &database);
+    if (!failed(st) && database->collate != NULL)
+        st = vars_set(session, &session->statement_arena, "lc_collate", database->collate, VARS_STARTUP);
     if (!failed(st)) st = privilege_check_database(task, session, database, PRIVILEGE_CONNECT);
     if (failed(st)) st = status_copy(&session->statement_arena, st);
     session_txn_rollback(task, session);

@@ -73,6 +73,7 @@ CREATE MATERIALIZED VIEW zoo.mv AS SELECT feeling, count(*) AS n FROM zoo.person
 CREATE UNIQUE INDEX mv_i ON zoo.mv (feeling);
 CREATE MATERIALIZED VIEW zoo.mv_empty AS SELECT 1 AS a WITH NO DATA;
 CREATE FUNCTION zoo.twice(x int, y text DEFAULT 'a') RETURNS int LANGUAGE sql IMMUTABLE STRICT AS 'SELECT x * 2';
+CREATE FUNCTION zoo.found(n text) RETURNS bigint LANGUAGE sql STABLE SET search_path = zoo, "We ird" SET work_mem = '2MB' SET "DateStyle" = german AS 'SELECT count(*) FROM person WHERE name = n';
 CREATE PROCEDURE zoo.act(a int) LANGUAGE sql AS 'INSERT INTO zoo.person (name) VALUES (''act'' || a)';
 ALTER DEFAULT PRIVILEGES IN SCHEMA zoo GRANT EXECUTE ON FUNCTIONS TO PUBLIC;
 CREATE SEQUENCE zoo.s AS smallint INCREMENT -1 MINVALUE -100 START -3 CACHE 4;
