@@ -2,6 +2,7 @@
 //
 // GROUP BY, GROUPING SETS, ROLLUP, CUBE and what may stand beside them in a SELECT list.
 #include "core/invariant.h"
+#include "sql/bind/resolution.h"
 #include "sql/bind/bind_select.h"
 
 static bool input_has_column(const struct scope *scope, const struct expr *expr)
@@ -334,6 +335,8 @@ static struct status check_grouped(struct binder *binder, struct select_build *b
     const struct range *range = range_of(build->scope, var);
     if (range == NULL || is_grouped(build, var)) return STATUS_OK;
     if (depends_on_key(build, range)) {
+        const struct resolved_using key = {.table_id = range->table->id, .attribute = RESOLUTION_KEY};
+        if (binder->resolutions != NULL) resolution_add_using(binder->resolutions, &key);
         for (uint32_t s = 0; s < build->set_count; s++) {
             struct group_set own = {&build->groups.count, 1};
             build->sets[s] = set_union(binder, &build->sets[s], &own);

@@ -40,6 +40,7 @@ struct resolved_join { // NATURAL or USING.
 struct resolved_using { // A table's column that a join is by, whatever it is called there.
     uint32_t table_id, attribute;
 };
+#define RESOLUTION_KEY UINT32_MAX // As the attribute: the table's primary key, for all of its columns are grouped by that.
 struct resolved_spelling { // t.f that is a call, f(t) that is a column.
     const struct expr *expr, *as;
 };

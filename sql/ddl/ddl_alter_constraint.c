@@ -411,7 +411,12 @@ struct status alter_drop_constraint(struct alter *alter)
         if (!index->from_constraint || strcmp(index->name, name) != 0) continue;
         bool is_rowid = table_column_by_id(table, index->columns[0].column_id)->hidden;
         if (index->primary && is_rowid) break; // PostgreSQL has no such constraint.
-        if (index->primary) return alter_drop_primary_key(alter, NULL);
+        if (index->primary) {
+            bool dropped;
+            TRY(ddl_drop_views_using(context, table, NULL, alter->command->behavior, &dropped));
+            if (dropped) TRY(alter_load(alter));
+            return alter_drop_primary_key(alter, NULL);
+        }
         TRY(alter_release_index(alter, index, NULL));
         TRY(alter_remove_index(alter, i));
         return alter_put(alter);

@@ -515,10 +515,10 @@ CHECKED struct status ddl_rename_view_column(
 // The text of a query that calls its columns so. The select is used up.
 const char *ddl_name_query(
     struct arena *arena, struct select *select, const struct name_list *names);
-// A column is to go. Views that use it are in its way (2BP01), or go with it.
 // Which columns of `table` a view uses: (*used)[i] of table->columns[i].
 CHECKED struct status ddl_view_columns(struct task *task, struct session *session, struct arena *arena,
     uint32_t view_id, const struct table_desc *table, bool **used);
+// A column is to go, or (NULL) the primary key. Views and functions that use it are in its way (2BP01), or go with it.
 CHECKED struct status ddl_drop_views_using(struct statement_context *context,
     const struct table_desc *table, const struct column_desc *column, enum drop_behavior behavior,
     bool *dropped);

@@ -359,10 +359,13 @@ struct status ddl_drop_views_using(struct statement_context *context,
     struct table_desc **views;
     struct buffer detail;
     uint32_t count;
+    const struct column_desc key = {.id = RESOLUTION_KEY, .name = ""};
+    const char *part = column != NULL ? arena_printf(context->arena, "column %s of", column->name)
+                                      : arena_printf(context->arena, "constraint %s on", table->indexes[0].name);
 
     *dropped = false;
-    TRY(views_using(context, table, column, &views, &count));
-    if (count == 0) return forget_alias(context, table, column);
+    TRY(views_using(context, table, column != NULL ? column : &key, &views, &count));
+    if (count == 0) return column != NULL ? forget_alias(context, table, column) : st;
     if (behavior == DROP_CASCADE) {
         *dropped = true;
         for (uint32_t i = 0; i < count; i++) {
@@ -378,15 +381,15 @@ struct status ddl_drop_views_using(struct statement_context *context,
                                                     : ddl_drop_relation(context, views[i], DROP_CASCADE));
         }
         TRY(catalog_table_by_id(context->task, context->session, table->id, &table));
-        return forget_alias(context, table, column);
+        return column != NULL ? forget_alias(context, table, column) : st;
     }
     st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
-        "cannot drop column %s of %s %s because other objects depend on it", column->name,
+        "cannot drop %s %s %s because other objects depend on it", part,
         kind_of(table), ddl_shown(context, table));
     buffer_init(&detail, context->arena);
     for (uint32_t i = 0; i < count; i++)
-        buffer_printf(&detail, "%s%s %s depends on column %s of %s %s", i == 0 ? "" : "\n",
-            kind_of(views[i]), name_of(context, views[i]), column->name, kind_of(table),
+        buffer_printf(&detail, "%s%s %s depends on %s %s %s", i == 0 ? "" : "\n",
+            kind_of(views[i]), name_of(context, views[i]), part, kind_of(table),
             ddl_shown(context, table));
     st = status_detail(context->arena, st, "%s", buffer_string(&detail));
     st = status_hint(context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");

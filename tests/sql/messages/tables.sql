@@ -145,3 +145,9 @@ ALTER TABLE twice ALTER b TYPE text USING b::text, ALTER b TYPE text;
 ALTER TABLE twice ALTER b TYPE int4, ALTER b TYPE int8, ALTER a TYPE int8;
 ALTER TABLE twice ALTER b TYPE numeric(5, 2), ALTER b TYPE numeric(6, 2);
 \d twice
+CREATE TABLE grouped_key (a int PRIMARY KEY, b int);
+CREATE VIEW by_key AS SELECT a, b FROM grouped_key GROUP BY a;
+CREATE FUNCTION of_key() RETURNS SETOF int LANGUAGE sql BEGIN ATOMIC SELECT b FROM grouped_key GROUP BY a; END;
+ALTER TABLE grouped_key DROP CONSTRAINT grouped_key_pkey;
+ALTER TABLE grouped_key DROP COLUMN a;
+ALTER TABLE grouped_key DROP CONSTRAINT grouped_key_pkey CASCADE;
