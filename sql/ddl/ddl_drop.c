@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 
-#include "kv/key.h"
 #include "sql/catalog/catalog_text.h"
 #include "sql/catalog/pg_catalog.h"
 #include "sql/ddl/schema_change.h"
@@ -377,30 +376,6 @@ struct status ddl_drop_column_sequence(struct statement_context *context, const 
     set_add(&set, sequence->id);
     struct status st = drop_one(&set, sequence);
     return failed(st) ? st : refuse_blocked(&set, 1);
-}
-
-struct status ddl_delete_comments(
-    struct statement_context *context, uint32_t class_id, uint32_t object_id)
-{
-    struct status st = STATUS_OK;
-    struct kv_scan scan;
-    struct kv_batch batch;
-    struct buffer prefix;
-
-    buffer_init(&prefix, context->arena);
-    catalog_append_index_prefix(&prefix, context->session->tenant, CATALOG_COMMENTS, 1);
-    key_append_uvarint(&prefix, class_id);
-    key_append_uvarint(&prefix, object_id);
-    struct bytes start = buffer_bytes(&prefix);
-    kv_scan_init(&scan, (struct span){start, key_prefix_end(context->arena, start)});
-    for (;;) {
-        TRY(kv_scan_next(context->task, context->session->txn, &scan, context->arena, &batch));
-        if (batch.count == 0) break;
-        for (uint32_t i = 0; i < batch.count; i++)
-            TRY(kv_delete(context->task, context->session->txn, batch.pairs[i].key));
-    }
-out:
-    return st;
 }
 
 // --- DROP TABLE, VIEW, SEQUENCE, INDEX ----------------------------------------------------------------

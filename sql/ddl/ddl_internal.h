@@ -37,6 +37,9 @@ CHECKED struct status ddl_check_schema(
     struct statement_context *context, const struct object_name *name);
 CHECKED struct status ddl_find(struct statement_context *context, const struct object_name *name,
     bool missing_ok, enum object_kind kind, const struct table_desc **table);
+// 42P01, as of other relations, when there is no such index; *index NULL with `missing_ok`.
+CHECKED struct status ddl_find_index(struct statement_context *context, const struct object_name *name,
+    bool missing_ok, const struct table_desc **table, const struct index_desc **index);
 // As ddl_find, owner checked, decoded for update.
 CHECKED struct status ddl_edit(struct statement_context *context, const struct object_name *name,
     bool missing_ok, enum object_kind kind, struct table_desc **table);

@@ -271,6 +271,29 @@ void type_send(struct buffer *out, type_oid oid, struct datum value)
     if (ops->send != NULL) ops->send(out, oid, value);
 }
 
+void type_send_part(struct buffer *out, type_oid type, struct datum value)
+{
+    const size_t start = out->size;
+    type_store_int(out, UINT32_MAX, 4);
+    if (value.null) return;
+    type_send(out, type, value);
+    const uint32_t size = (uint32_t)(out->size - start - 4);
+    for (uint32_t i = 0; i < 4; i++) out->data[start + i] = (uint8_t)(size >> (24 - 8 * i));
+}
+
+bool type_take_part(struct bytes *in, struct bytes *part, bool *null)
+{
+    if (in->size < 4) return false;
+    const int64_t size = type_load_int(in->data, 4);
+    *in = bytes_skip(*in, 4);
+    *null = size == -1;
+    if (*null) return true;
+    if (size < 0 || (uint64_t)size > in->size) return false;
+    *part = bytes_of(in->data, (size_t)size);
+    *in = bytes_skip(*in, (size_t)size);
+    return true;
+}
+
 // --- order, hash, copy -----------------------------------------------------------------------------
 
 int type_compare(type_oid oid, struct datum a, struct datum b)

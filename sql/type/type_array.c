@@ -118,18 +118,12 @@ static struct status receive_items(struct arena *arena, struct bytes in, struct 
     uint64_t count, struct array_builder *builder)
 {
     struct status st = STATUS_OK;
-    struct datum item;
     for (uint64_t i = 0; i < count; i++) {
-        if (in.size < 4) return type_error_binary(arena, "array");
-        int64_t size = type_load_int(in.data, 4);
-        in = bytes_skip(in, 4);
-        if (size == -1) {
-            item = DATUM_NULL;
-        } else {
-            if (size < 0 || (uint64_t)size > in.size) return type_error_binary(arena, "array");
-            TRY(type_receive(arena, element, bytes_of(in.data, (size_t)size), &item));
-            in = bytes_skip(in, (size_t)size);
-        }
+        struct datum item = DATUM_NULL;
+        struct bytes part;
+        bool null;
+        if (!type_take_part(&in, &part, &null)) return type_error_binary(arena, "array");
+        if (!null) TRY(type_receive(arena, element, part, &item));
         TRY(array_builder_add(builder, item));
     }
     if (in.size != 0) return type_error_binary(arena, "array");
@@ -193,14 +187,8 @@ static void array_send(struct buffer *out, type_oid oid, struct datum value)
     }
     uint32_t count = 0;
     for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &item);) {
-        size_t start = out->size;
         if (++count % ITEMS_PER_POLL == 0 && !task_goes_on(ITEMS_WORK)) return;
-        type_store_int(out, UINT32_MAX, 4);
-        if (item.null) continue;
-        type_send(out, array.element, item);
-        uint32_t size = (uint32_t)(out->size - start - 4);
-        for (uint32_t i = 0; i < 4; i++)
-            out->data[start + i] = (uint8_t)(size >> (24 - 8 * i));
+        type_send_part(out, array.element, item);
     }
 }
 

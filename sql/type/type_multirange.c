@@ -130,14 +130,13 @@ static struct status multirange_receive(
     for (uint32_t i = 0; i < count; i++) {
         struct datum item;
         struct range range;
-        if (binary.size < 4) return type_error_binary(arena, "multirange");
-        uint32_t size = (uint32_t)type_load_int(binary.data, 4);
-        binary = bytes_skip(binary, 4);
-        if (size > binary.size) return type_error_binary(arena, "multirange");
-        TRY(type_receive(arena, TYPE_OF(range_type->range), bytes_of(binary.data, size), &item));
+        struct bytes part;
+        bool null;
+        if (!type_take_part(&binary, &part, &null) || null)
+            return type_error_binary(arena, "multirange");
+        TRY(type_receive(arena, TYPE_OF(range_type->range), part, &item));
         TRY(range_open(range_type, item, &range));
         TRY(multirange_list_add(&list, &range));
-        binary = bytes_skip(binary, size);
     }
     if (binary.size > 0) return type_error_binary(arena, "multirange");
     TRY(multirange_list_end(&list, range_type, value));
@@ -150,14 +149,8 @@ static void multirange_send(struct buffer *out, type_oid oid, struct datum value
     struct multirange_cursor cursor = stored(oid, value);
     struct range range;
     type_store_int(out, cursor.left, 4);
-    while (multirange_next(&cursor, &range)) {
-        size_t start = out->size;
-        struct datum item = range_datum(out->arena, cursor.type, &range);
-        type_store_int(out, 0, 4);
-        type_send(out, cursor.type->range, item);
-        uint32_t size = (uint32_t)(out->size - start - 4);
-        for (uint32_t i = 0; i < 4; i++) out->data[start + i] = (uint8_t)(size >> (24 - 8 * i));
-    }
+    while (multirange_next(&cursor, &range))
+        type_send_part(out, cursor.type->range, range_datum(out->arena, cursor.type, &range));
 }
 
 // --- order, hash ---------------------------------------------------------------------------------------

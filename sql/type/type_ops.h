@@ -68,6 +68,10 @@ bool type_word_is(struct bytes text, const char *word);
 
 int64_t type_load_int(const uint8_t *data, uint32_t size); // Big-endian, signed.
 void type_store_int(struct buffer *out, uint64_t value, uint32_t size);
+// A value within the binary form of another: its size in four bytes (of NULL: -1), then itself. Taking one gives false when
+// there is none, or it is cut short.
+void type_send_part(struct buffer *out, type_oid type, struct datum value);
+bool type_take_part(struct bytes *in, struct bytes *part, bool *null);
 // A receive function's answer to a wrong size: 22P03, "insufficient data left in message" or so.
 struct status type_error_binary(struct arena *arena, const char *type);
 

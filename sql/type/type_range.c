@@ -189,14 +189,11 @@ static void range_output(
 static struct status receive_bound(struct arena *arena, const struct range_type *type,
     struct bytes *in, struct range_bound *bound)
 {
+    struct bytes part;
+    bool null;
     if (bound->infinite) return STATUS_OK;
-    if (in->size < 4) return type_error_binary(arena, "range");
-    int64_t size = type_load_int(in->data, 4);
-    *in = bytes_skip(*in, 4);
-    if (size < 0 || (uint64_t)size > in->size) return type_error_binary(arena, "range");
-    struct bytes item = bytes_of(in->data, (size_t)size);
-    *in = bytes_skip(*in, (size_t)size);
-    return type_receive(arena, TYPE_OF(type->subtype), item, &bound->value);
+    if (!type_take_part(in, &part, &null) || null) return type_error_binary(arena, "range");
+    return type_receive(arena, TYPE_OF(type->subtype), part, &bound->value);
 }
 
 static struct status range_receive(
@@ -223,17 +220,6 @@ out:
     return st;
 }
 
-static void send_bound(
-    struct buffer *out, const struct range_type *type, const struct range_bound *bound)
-{
-    if (bound->infinite) return;
-    size_t start = out->size;
-    type_store_int(out, 0, 4);
-    type_send(out, type->subtype, bound->value);
-    uint32_t size = (uint32_t)(out->size - start - 4);
-    for (uint32_t i = 0; i < 4; i++) out->data[start + i] = (uint8_t)(size >> (24 - 8 * i));
-}
-
 static void range_send(struct buffer *out, type_oid oid, struct datum value)
 {
     const struct range_type *type = range_type_of(oid);
@@ -243,8 +229,8 @@ static void range_send(struct buffer *out, type_oid oid, struct datum value)
         return;
     }
     buffer_append_u8(out, value.data[0]);
-    send_bound(out, type, &range.lower);
-    send_bound(out, type, &range.upper);
+    if (!range.lower.infinite) type_send_part(out, type->subtype, range.lower.value);
+    if (!range.upper.infinite) type_send_part(out, type->subtype, range.upper.value);
 }
 
 // --- order, hash ---------------------------------------------------------------------------------------

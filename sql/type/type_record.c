@@ -181,28 +181,15 @@ void record_output(
     buffer_append_u8(out, ')');
 }
 
-static void put_u32(struct buffer *out, uint32_t value)
-{
-    type_store_int(out, value, 4);
-}
-
 void record_send(struct buffer *out, type_oid oid, struct datum value)
 {
     struct record_cursor cursor;
     struct record_field field;
     if (failed(record_open_as(oid, value, &cursor))) cursor.count = 0;
-    put_u32(out, cursor.count);
+    type_store_int(out, cursor.count, 4);
     while (cursor.count > 0 && !failed(record_next(&cursor, &field))) {
-        struct buffer sent;
-        put_u32(out, field.type);
-        if (field.value.null) {
-            put_u32(out, UINT32_MAX);
-            continue;
-        }
-        buffer_init(&sent, out->arena);
-        type_send(&sent, field.type, field.value);
-        put_u32(out, (uint32_t)sent.size);
-        buffer_append_bytes(out, buffer_bytes(&sent));
+        type_store_int(out, field.type, 4);
+        type_send_part(out, field.type, field.value);
     }
 }
 
