@@ -3,6 +3,7 @@
 // Functions and operators of arrays.
 #include "sql/type/array.h"
 #include "sql/function/function_table.h"
+#include "sql/type/long_text.h"
 #include "sql/type/type_ops.h"
 #include "sql/type/utf8.h"
 
@@ -409,7 +410,7 @@ static struct datum piece_datum(
     return is_null ? DATUM_NULL : datum_bytes(piece);
 }
 
-struct status function_string_to_array(
+static struct status string_to_array(
     struct function_call *call, const struct datum *args, struct datum *result)
 {
     struct status st = STATUS_OK;
@@ -427,12 +428,11 @@ struct status function_string_to_array(
         }
     } else if (text.size > 0) {
         for (;;) {
-            const uint8_t *at =
-                by.size == 0 ? NULL : memmem(text.data, text.size, by.data, by.size);
-            struct bytes piece =
-                bytes_of(text.data, at == NULL ? text.size : (size_t)(at - text.data));
+            size_t at = SIZE_MAX;
+            if (by.size > 0) TRY(long_find(call, text, by, 0, &at));
+            struct bytes piece = bytes_of(text.data, at == SIZE_MAX ? text.size : at);
             TRY(array_builder_add(&builder, piece_datum(call, args, piece)));
-            if (at == NULL) break;
+            if (at == SIZE_MAX) break;
             text = bytes_skip(text, piece.size + by.size);
         }
     }
@@ -650,8 +650,8 @@ static const struct function table[] = {
     LAX("array_replace", 3168, ANYCOMPATIBLEARRAY, array_replace, TYPE_ANYCOMPATIBLEARRAY, TYPE_ANYCOMPATIBLE, TYPE_ANYCOMPATIBLE),
     LAX_STABLE("array_to_string", 395, TEXT, array_to_string, TYPE_ANYARRAY, TYPE_TEXT),
     LAX_STABLE("array_to_string", 384, TEXT, array_to_string, TYPE_ANYARRAY, TYPE_TEXT, TYPE_TEXT),
-    LAX("string_to_array", 394, TEXT_ARRAY, function_string_to_array, TYPE_TEXT, TYPE_TEXT),
-    LAX("string_to_array", 376, TEXT_ARRAY, function_string_to_array, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT),
+    LAX("string_to_array", 394, TEXT_ARRAY, string_to_array, TYPE_TEXT, TYPE_TEXT),
+    LAX("string_to_array", 376, TEXT_ARRAY, string_to_array, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT),
     LAX("array_fill", 1193, ANYARRAY, array_fill, TYPE_ANYELEMENT, TYPE_INT4_ARRAY),
     LAX("array_fill", 1286, ANYARRAY, array_fill, TYPE_ANYELEMENT, TYPE_INT4_ARRAY, TYPE_INT4_ARRAY),
     LAX_VARIADIC("array_stack", 100923, ANYARRAY, array_stack, FUNCTION_IMMUTABLE, TYPE_ANYARRAY),

@@ -6,7 +6,9 @@
 #include "sql/type/array.h"
 #include "sql/type/datetime.h"
 #include "sql/function/function_table.h"
+#include "sql/type/long_text.h"
 #include "sql/type/numeric.h"
+#include "sql/type/utf8.h"
 
 #define START(name) \
     static struct status name( \
@@ -186,17 +188,49 @@ START(subscripts_start)
 
 // --- string_to_table ---------------------------------------------------------------------------------------------
 
+// A row at a time from the text itself, which lasts as long as the function runs: nothing of its size is made.
+struct splitting {
+    struct bytes rest, by, shown_null;
+    bool characters; // No delimiter.
+    bool ended, has_null;
+};
+
 START(table_start)
 {
-    struct unnesting *state = state_;
-    struct datum pieces;
-    struct array array;
-    struct function_call inner = *call;
-    inner.arena = call->state_arena;
-    struct status st = function_string_to_array(&inner, args, &pieces);
-    if (failed(st) || pieces.null) return st;
-    st = array_open(pieces, &array);
-    if (!failed(st)) state->cursor = array_first(&array);
+    struct splitting *state = state_;
+    state->ended = args[0].null || args[0].size == 0;
+    if (state->ended) return STATUS_OK;
+    state->rest = datum_as_bytes(args[0]);
+    state->characters = args[1].null;
+    if (!state->characters) state->by = datum_as_bytes(args[1]);
+    state->has_null = call->arg_count == 3 && !args[2].null;
+    if (state->has_null) state->shown_null = datum_as_bytes(args[2]);
+    return STATUS_OK;
+}
+
+NEXT(table_next)
+{
+    struct status st = STATUS_OK;
+    struct splitting *state = state_;
+    *done = state->ended;
+    if (*done) return st;
+    size_t size = state->rest.size, skip = size;
+    if (state->characters) {
+        size = skip = utf8_step(state->rest, 0);
+        state->ended = skip == state->rest.size;
+    } else {
+        size_t at = SIZE_MAX;
+        if (state->by.size > 0) TRY(long_find(call, state->rest, state->by, 0, &at));
+        state->ended = at == SIZE_MAX;
+        if (!state->ended) {
+            size = at;
+            skip = at + state->by.size;
+        }
+    }
+    const struct bytes piece = bytes_of(state->rest.data, size);
+    row[0] = state->has_null && bytes_equal(piece, state->shown_null) ? DATUM_NULL : datum_bytes(piece);
+    state->rest = bytes_skip(state->rest, skip);
+out:
     return st;
 }
 
@@ -216,7 +250,7 @@ SET(timestamps, "generate_series", TYPE_TIMESTAMP, struct time_series, time_star
 SET(timestamptzs, "generate_series", TYPE_TIMESTAMPTZ, struct time_series, time_start, time_next)
 SET(unnest, "unnest", TYPE_ANYELEMENT, struct unnesting, unnest_start, unnest_next)
 SET(subscripts, "generate_subscripts", TYPE_INT4, struct int_series, subscripts_start, int_next)
-SET(pieces, "string_to_table", TYPE_TEXT, struct unnesting, table_start, unnest_next)
+SET(pieces, "string_to_table", TYPE_TEXT, struct splitting, table_start, table_next)
 
 // clang-format off
 static const struct function table[] = {

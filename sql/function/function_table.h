@@ -74,8 +74,6 @@ struct status function_no_memory(uint64_t size);
 CHECKED struct status function_text(
     struct function_call *call, struct bytes text, struct datum *result);
 
-CHECKED struct status function_string_to_array(
-    struct function_call *call, const struct datum *args, struct datum *result);
 // lower() of a text, for others' use.
 CHECKED struct status function_lower(
     struct function_call *call, struct datum text, struct datum *result);

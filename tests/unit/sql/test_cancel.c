@@ -146,6 +146,9 @@ static const struct {
     {"SELECT length(a::text), length(b::text), length(j::text) FROM h, generate_series(1, 5)", 16u << 20},
     {"INSERT INTO k SELECT i, t FROM h, generate_series(1, 12) i", 12u << 20},
     {"UPDATE k SET t = t || 'x'", 12u << 20},
+    // Copied as an argument, which is 32 looks, and searched, which is as many.
+    {"SELECT count(*) FROM generate_series(1, 12), h, string_to_table(t, 'zz')", 12u * 45u << 20},
+    {"SELECT sum(cardinality(string_to_array(t, 'zz'))) FROM generate_series(1, 12), h", 12u * 20u << 20},
 };
 
 SQL_TEST(cancel, long_values_are_looked_at_as_they_go, 1)
