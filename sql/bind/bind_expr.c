@@ -166,7 +166,7 @@ static struct status bind_is(
     } else if (type_is_composite(arg->type.oid) || arg->type.oid == TYPE_RECORD) {
         *out = bind_composite_is_null(binder, arg, test == IS_NULL);
         return st;
-    } else {
+    } else if (arg->kind != SCALAR_PARAM) { // A parameter's type is what it is elsewhere.
         TRY(bind_resolve_unknown(binder, &arg));
     }
     *out = is_node(binder, arg, test);

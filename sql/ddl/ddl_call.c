@@ -119,6 +119,10 @@ struct status ddl_prepare_call(struct statement_context *context, struct prepare
     st = prepared_make(context->task, session, buffer_bytes(&text), NULL, context->param_types,
         context->param_count, prepared);
     session->calling = NULL;
+    // Its places are those of a text that nobody has sent.
+    if (failed(st))
+        st = status_position(context->arena, st,
+            st.code == E_UNDEFINED_FUNCTION ? parse_position(context->text, expr.position) : 0);
 out:
     return st;
 }

@@ -8,6 +8,7 @@
 #include "sql/catalog/catalog_text.h"
 #include "sql/catalog/pg_catalog.h"
 #include "sql/ddl/schema_change.h"
+#include "sql/session/execute.h"
 
 // What one statement drops: things in it do not stand in each other's way.
 struct drop_set {
@@ -492,9 +493,8 @@ static struct status drop_indexes(struct statement_context *context)
     struct status st = STATUS_OK;
     const struct drop *drop = context->statement->as.drop;
 
-    if (drop->concurrently && context->session->txn_state == TXN_OPEN)
-        return ddl_error(context, E_ACTIVE_TRANSACTION,
-            "DROP INDEX CONCURRENTLY cannot run inside a transaction block");
+    if (drop->concurrently)
+        TRY(statement_alone(context->session, context->arena, "DROP INDEX CONCURRENTLY"));
     for (uint32_t i = 0; i < drop->names.count; i++) {
         const struct table_desc *table;
         const struct index_desc *index;
@@ -754,6 +754,7 @@ struct status ddl_drop_database(struct statement_context *context)
     const struct schema_desc **schemas;
     uint32_t count;
 
+    TRY(statement_alone(context->session, context->arena, "DROP DATABASE"));
     TRY(catalog_database(context->task, context->session, name, drop->if_exists, &database));
     if (database == NULL) {
         ddl_notice(context, "database \"%s\" does not exist, skipping", name);

@@ -5,6 +5,7 @@
 #include "sql/plan/plan.h"
 
 #include "sql/ddl/schema_change.h"
+#include "sql/session/execute.h"
 
 // What a gin index has nothing to do with, in PostgreSQL's words.
 static struct status check_inverted(
@@ -119,9 +120,8 @@ struct status ddl_create_index(struct statement_context *context)
     struct name_value value;
     const char *name = create->name;
 
-    if (create->concurrently && context->session->txn_state == TXN_OPEN)
-        return ddl_error(context, E_ACTIVE_TRANSACTION,
-            "CREATE INDEX CONCURRENTLY cannot run inside a transaction block");
+    if (create->concurrently)
+        TRY(statement_alone(context->session, context->arena, "CREATE INDEX CONCURRENTLY"));
     TRY(ddl_check_index(context, create));
     TRY(ddl_find(context, &create->table, false, OBJECT_OTHER, &found));
     enum object_kind kind = found->materialized ? OBJECT_MATERIALIZED_VIEW : OBJECT_TABLE;

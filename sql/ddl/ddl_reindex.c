@@ -4,6 +4,7 @@
 #include "sql/ddl/ddl_internal.h"
 
 #include "sql/catalog/pg_catalog.h"
+#include "sql/session/execute.h"
 
 struct reindex_options {
     bool verbose, concurrently;
@@ -51,9 +52,8 @@ static struct status refuse_in_transaction(struct statement_context *context,
                        : reindex->kind == REINDEX_SYSTEM   ? "SYSTEM"
                        : reindex->kind == REINDEX_DATABASE ? "DATABASE"
                                                            : NULL;
-    if (what == NULL || context->session->txn_state != TXN_OPEN) return STATUS_OK;
-    return ddl_error(context, E_ACTIVE_TRANSACTION,
-        "REINDEX %s cannot run inside a transaction block", what);
+    if (what == NULL) return STATUS_OK;
+    return statement_alone(context->session, context->arena, arena_printf(context->arena, "REINDEX %s", what));
 }
 
 static struct status rebuild(

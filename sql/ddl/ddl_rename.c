@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "sql/user/role.h"
+#include "sql/session/execute.h"
 #include "sql/user/role_predefined.h"
 
 // --- databases and schemas -----------------------------------------------------------------------------
@@ -120,6 +121,7 @@ struct status ddl_create_database(struct statement_context *context)
     struct database_desc database = {
         .name = create->name, .owner = ddl_owner(session), .grants = &grant, .grant_count = 1};
     uint32_t id;
+    TRY(statement_alone(session, context->arena, "CREATE DATABASE"));
 
     TRY(check_may_create_database(context));
     for (uint32_t i = 0; i < create->options.count; i++)

@@ -425,6 +425,11 @@ bool plan_writes(const struct plan *plan)
     return plan->binder->writes;
 }
 
+bool plan_modifies(const struct plan *plan)
+{
+    return plan->binder->modifies;
+}
+
 bool plan_is_read_only(const struct plan *plan)
 {
     return plan->read_only;

@@ -37,6 +37,7 @@ CHECKED struct status plan_is_current(
 // NULL when it returns no rows.
 const struct result_column *plan_columns(const struct plan *plan, uint32_t *count);
 bool plan_writes(const struct plan *plan); // Rows of tables, or locks on them.
+bool plan_modifies(const struct plan *plan); // Rows of tables, be it in WITH.
 bool plan_is_read_only(const struct plan *plan);  // No writes, locks or volatile sequence functions.
 bool plan_returns_rows(const struct plan *plan);
 // EXPLAIN's lines (PostgreSQL's manner of tree), in `arena`.

@@ -15,6 +15,7 @@
 #include "sql/plan/statistics.h"
 #include "sql/plan/statistics_joint.h"
 #include "sql/plan/statistics_parts.h"
+#include "sql/session/execute.h"
 
 // Histograms come from a uniform sample of the ranks: enough of them for each bound.
 #define SAMPLE_LEAST 2048u
@@ -468,8 +469,7 @@ struct status statistics_vacuum_execute(struct statement_context *context)
 {
     struct status st = STATUS_OK;
     const struct vacuum *vacuum = context->statement->as.vacuum;
-    if (context->session->txn_state == TXN_OPEN)
-        return status_make(E_ACTIVE_TRANSACTION, "VACUUM cannot run inside a transaction block");
+    TRY(statement_alone(context->session, context->arena, "VACUUM"));
     bool analyze = option_is_on(&vacuum->options, "analyze");
     for (uint32_t i = 0; i < vacuum->tables.count; i++)
         if (vacuum->columns[i].count > 0 && !analyze)

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/invariant.h"
 #include "sql/parse/deparse.h"
@@ -27,6 +28,13 @@ static struct status cursor_of(
     if (*cursor != NULL) return STATUS_OK;
     return status_format(
         context->arena, E_INVALID_CURSOR_NAME, "cursor \"%s\" does not exist", name);
+}
+
+// Of the portal that runs the statement: it is there, but not to be run or closed.
+static bool is_running(const struct session *session, const char *name)
+{
+    const struct portal *running = session->statements->running;
+    return running != NULL && strcmp(running->name, name) == 0;
 }
 
 static void stop_running(struct task *task, struct cursor *cursor)
@@ -73,6 +81,24 @@ static bool closes_all(const struct cursor *cursor, const void *arg)
 void cursors_close(struct task *task, struct session *session)
 {
     close_some(task, session, closes_all, NULL);
+}
+
+static bool closes_named(const struct cursor *cursor, const void *arg)
+{
+    return strcmp(cursor->name, arg) == 0;
+}
+
+void cursor_close(struct task *task, struct session *session, const char *name)
+{
+    close_some(task, session, closes_named, name);
+}
+
+const uint8_t *cursor_formats(const struct cursor *cursor, struct arena *arena)
+{
+    if (!cursor->binary) return NULL;
+    uint8_t *formats = arena_alloc(arena, cursor->column_count + 1u);
+    memset(formats, 1, cursor->column_count + 1u);
+    return formats;
 }
 
 static bool closes_later(const struct cursor *cursor, const void *arg)
@@ -240,7 +266,8 @@ static struct status refuse_definition(struct statement_context *context)
     if (!declare->hold && session->txn_state != TXN_OPEN)
         return status_make(E_NO_ACTIVE_TRANSACTION,
             "DECLARE CURSOR can only be used in transaction blocks");
-    if (cursor_find(session, declare->name) != NULL || portal_find(session, declare->name) != NULL)
+    if (cursor_find(session, declare->name) != NULL || portal_find(session, declare->name) != NULL ||
+        is_running(session, declare->name))
         return status_format(context->arena, E_DUPLICATE_CURSOR, "cursor \"%s\" already exists",
             declare->name);
     if (!locks) return STATUS_OK;
@@ -566,6 +593,9 @@ static struct status fetch_from_portal(struct statement_context *context, struct
     uint32_t count;
     const struct result_column *columns;
     TRY(prepared_describe(context->task, context->session, portal->prepared, &columns, &count));
+    if (portal->broken || (portal->done && columns == NULL))
+        return status_format(
+            context->arena, E_NOT_IN_PREREQUISITE_STATE, "portal \"%s\" cannot be run", portal->name);
     if (!fetch->move) TRY(context->sink->columns(context->task, context->sink, columns, count));
     if (fetch->direction != FETCH_FORWARD || fetch->count < 0) return cannot_go_back();
     if (!portal->done && fetch->count > 0) {
@@ -605,6 +635,9 @@ static struct status fetch_execute(struct statement_context *context)
     struct cursor *cursor = cursor_find(context->session, fetch->cursor);
     struct portal *portal = portal_find(context->session, fetch->cursor);
     if (cursor == NULL && portal != NULL) return fetch_from_portal(context, portal);
+    if (is_running(context->session, fetch->cursor))
+        return status_format(
+            context->arena, E_NOT_IN_PREREQUISITE_STATE, "portal \"%s\" cannot be run", fetch->cursor);
     TRY(cursor_of(context, fetch->cursor, &cursor));
     struct move move = {.context = context, .cursor = cursor, .sends = !fetch->move};
     if (move.sends) {
@@ -632,11 +665,6 @@ out:
 
 // --- CLOSE -------------------------------------------------------------------------------------------
 
-static bool closes_this(const struct cursor *cursor, const void *arg)
-{
-    return cursor == arg;
-}
-
 static struct status close_execute(struct statement_context *context)
 {
     struct status st = STATUS_OK;
@@ -644,11 +672,19 @@ static struct status close_execute(struct statement_context *context)
     const char *name = context->statement->as.close_cursor->name;
     if (name == NULL) {
         cursors_close(context->task, context->session);
+        session_statements_txn_end(context->task, context->session);
         snprintf(context->tag, sizeof context->tag, "CLOSE CURSOR ALL");
         return st;
     }
-    TRY(cursor_of(context, name, &cursor));
-    close_some(context->task, context->session, closes_this, cursor);
+    struct portal *portal = portal_find(context->session, name);
+    if (is_running(context->session, name))
+        return status_format(context->arena, E_INVALID_CURSOR_STATE, "cannot drop active portal \"%s\"", name);
+    if (portal != NULL) {
+        portal_close(context->task, context->session, portal);
+    } else {
+        TRY(cursor_of(context, name, &cursor));
+        cursor_close(context->task, context->session, name);
+    }
     snprintf(context->tag, sizeof context->tag, "CLOSE CURSOR");
 
 out:

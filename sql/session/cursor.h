@@ -46,6 +46,9 @@ struct cursor {
 };
 
 struct cursor *cursor_find(struct session *session, const char *name);
+void cursor_close(struct task *task, struct session *session, const char *name); // If it is there.
+// What its rows are sent in to who does not say: bytes for a BINARY one; NULL for text.
+const uint8_t *cursor_formats(const struct cursor *cursor, struct arena *arena);
 // All of the session's are closed: the end of the session, DISCARD ALL.
 void cursors_close(struct task *task, struct session *session);
 // Those made after the savepoint.

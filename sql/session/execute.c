@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/invariant.h"
+#include "core/text.h"
 #include "core/shard.h"
 #include "sql/bind/as_of.h"
 #include "sql/ddl/ddl.h"
@@ -15,6 +16,7 @@
 #include "sql/plan/plan.h"
 #include "sql/service/settings.h"
 #include "sql/session/long_parse.h"
+#include "sql/session/portal_rows.h"
 #include "sql/session/vars.h"
 
 #define HANDLERS_MAX ((uint32_t)STATEMENT_TAG_COUNT)
@@ -93,6 +95,7 @@ struct portal *portal_make(struct session *session, const char *name, struct pre
     arena_init(&portal->arena, &session->account);
     portal->name = arena_strdup(&portal->arena, name);
     portal->prepared = prepared;
+    portal->serial = ++session->statements->cursor_serial;
     prepared->references++;
     portal_attach(session, portal);
     return portal;
@@ -128,6 +131,15 @@ void portal_close(struct task *task, struct session *session, struct portal *por
 {
     portal_detach(session, portal);
     portal_free(task, portal);
+}
+
+void portals_rolled_back_to(struct task *task, struct session *session, uint64_t serial)
+{
+    struct portal *portal = session->statements->portals, *next;
+    for (; portal != NULL; portal = next) {
+        next = portal->next;
+        if (portal->serial > serial) portal_close(task, session, portal);
+    }
 }
 
 struct prepared *prepared_find(struct session *session, const char *name)
@@ -262,20 +274,22 @@ struct status prepared_refuse_failed(const struct session *session, const struct
         "current transaction is aborted, commands ignored until end of transaction block");
 }
 
-// What a statement within a statement (EXPLAIN, CALL) takes for its parameters is what the outer one takes.
+// What a statement within a statement (EXPLAIN, CALL) takes for its parameters is what the outer one takes. What is wrong
+// with a CALL is told at once.
 static struct status inner_parameters(
-    struct task *task, struct session *session, struct prepared *prepared, uint32_t declared_count)
+    struct task *task, struct session *session, struct prepared *prepared, uint32_t declared_count, bool parsed)
 {
     struct prepared *inner;
     struct buffer text;
     struct status st;
-    if (prepared->param_count == 0) return STATUS_OK;
+    if (prepared->param_count == 0 && (!parsed || prepared->statement->tag != STATEMENT_CALL)) return STATUS_OK;
     if (prepared->statement->tag == STATEMENT_CALL) {
         bool rows;
         struct statement_context context = {.task = task,
             .session = session,
             .arena = &session->statement_arena,
             .statement = prepared->statement,
+            .text = prepared->text,
             .param_types = prepared->param_types,
             .param_count = declared_count};
         st = ddl_prepare_call(&context, &inner, &rows);
@@ -313,7 +327,8 @@ struct status prepared_make(struct task *task, struct session *session, struct b
     arena_init(&prepared->arena, &session->shard->account);
     prepared->text = text;
     prepared->statement = statement;
-    if (statement == NULL) {
+    const bool parsed = statement == NULL;
+    if (parsed) {
         prepared->text = arena_copy(&prepared->arena, text);
         TRY(parse_one(task, prepared));
     }
@@ -333,7 +348,7 @@ struct status prepared_make(struct task *task, struct session *session, struct b
     if (statement->tag == STATEMENT_DECLARE_CURSOR) {
         TRY(cursor_param_types(task, session, prepared));
     } else if (prepared->handler != NULL) {
-        TRY(inner_parameters(task, session, prepared, declared_count));
+        TRY(inner_parameters(task, session, prepared, declared_count, parsed));
     } else {
         TRY(session_begin_if_idle(task, session));
         TRY(build_plan(task, session, prepared));
@@ -375,13 +390,14 @@ static struct status nest(struct session *session)
 static struct status describe_by_handler(
     struct task *task, struct session *session, struct prepared *prepared)
 {
-    struct status st;
-    TRY(nest(session));
+    prepared->columns = NULL;
+    prepared->column_count = 0;
+    if (session->nested >= EXECUTE_NESTED_MAX) return STATUS_OK; // Told when it runs.
+    session->nested++;
     struct statement_context context =
         context_of(task, session, &prepared->arena, prepared, NULL, NULL);
-    st = prepared->handler->describe(&context, &prepared->columns, &prepared->column_count);
+    struct status st = prepared->handler->describe(&context, &prepared->columns, &prepared->column_count);
     session->nested--;
-out:
     return st;
 }
 
@@ -391,8 +407,9 @@ struct status prepared_describe(struct task *task, struct session *session,
     struct status st = STATUS_OK;
     if (!prepared->described && prepared->handler != NULL) {
         if (prepared->handler->describe != NULL) TRY(describe_by_handler(task, session, prepared));
-        // The cursor of a FETCH may be another the next time.
-        prepared->described = prepared->statement->tag != STATEMENT_FETCH;
+        // The cursor of a FETCH, or the statement of an EXECUTE, may be another the next time.
+        const enum statement_tag tag = prepared->statement->tag;
+        prepared->described = tag != STATEMENT_FETCH && tag != STATEMENT_EXECUTE;
     }
     *columns = prepared->columns;
     *count = prepared->column_count;
@@ -500,6 +517,18 @@ out:
     return st;
 }
 
+struct status statement_alone(struct session *session, struct arena *arena, const char *what)
+{
+    if (session->txn_state == TXN_OPEN || session->statements->several == SEVERAL_IN_QUERY)
+        return status_format(arena, E_ACTIVE_TRANSACTION, "%s cannot run inside a transaction block", what);
+    if (session->statements->several == SEVERAL_IN_PIPELINE)
+        return status_format(arena, E_ACTIVE_TRANSACTION, "%s cannot be executed within a pipeline", what);
+    if (session->nested > 0) // Of an EXECUTE: PostgreSQL's words.
+        return status_format(arena, E_ACTIVE_TRANSACTION, "%s cannot be executed from a function", what);
+    session->statements->alone = true;
+    return STATUS_OK;
+}
+
 static struct status begin_for(
     struct task *task, struct session *session, const struct execution *execution)
 {
@@ -510,11 +539,9 @@ static struct status begin_for(
     uint32_t flags = prepared->handler == NULL ? 0 : prepared->handler->flags;
     if (flags & HANDLER_TRANSACTION_CONTROL) goto out;
     if (flags & HANDLER_NO_TRANSACTION) {
-        if (session->txn_state == TXN_OPEN)
-            TRY(status_format(&session->statement_arena, E_ACTIVE_TRANSACTION,
-                "%s cannot run inside a transaction block", statement_name(prepared->statement)));
-        // What came before in the same message is finished first.
-        if (session->txn_state == TXN_IMPLICIT) TRY(session_txn_commit(task, session));
+        TRY(statement_alone(session, &session->statement_arena, statement_name(prepared->statement)));
+        // Only preparing went before.
+        session_txn_forget(task, session);
         goto out;
     }
     if (prepared->statement->as_of != NULL && prepared->handler == NULL) {
@@ -657,7 +684,8 @@ out:
     return st;
 }
 
-static void planned_tag(struct execution *execution)
+// `rows`: those that were given before.
+static void planned_tag(struct execution *execution, uint64_t rows)
 {
     uint64_t affected = plan_run_rows_affected(execution->run);
     execution->affected = affected;
@@ -672,7 +700,7 @@ static void planned_tag(struct execution *execution)
         snprintf(execution->tag, sizeof execution->tag, "DELETE %llu", (unsigned long long)affected);
         break;
     default:
-        snprintf(execution->tag, sizeof execution->tag, "SELECT %llu", (unsigned long long)execution->rows);
+        snprintf(execution->tag, sizeof execution->tag, "SELECT %llu", (unsigned long long)(execution->rows - rows));
         break;
     }
 }
@@ -736,21 +764,55 @@ out:
     return st;
 }
 
+static struct status next_rows(struct task *task, struct session *session, struct execution *execution,
+    struct result_sink *sink, uint64_t rows_max, bool *done)
+{
+    struct status st = STATUS_OK;
+    const uint64_t before = sink->rows_sent, rows = execution->rows;
+    *done = true;
+    if (!execution->started) TRY(start(task, session, execution));
+    if (execution->prepared->handler != NULL) {
+        TRY(run_handler(task, session, execution, sink));
+        goto out;
+    }
+    TRY(plan_run_next(task, execution->run, sink, rows_max, done));
+    execution->rows += sink->rows_sent - before;
+    if (*done) planned_tag(execution, rows);
+
+out:
+    return st;
+}
+
+void execution_tag_rows(char tag[64], uint64_t rows)
+{
+    char *last = strrchr(tag, ' ');
+    if (last != NULL && ascii_digit(last[1]))
+        snprintf(last, 64 - (size_t)(last - tag), " %llu", (unsigned long long)rows);
+}
+
+// Whether what it changes may not wait for its rows to be asked for, or it cannot stop in between.
+static bool runs_whole(const struct execution *execution)
+{
+    const struct prepared *prepared = execution->prepared;
+    if (prepared->columns == NULL) return false;
+    return prepared->handler != NULL || plan_modifies(prepared->built->plan);
+}
+
 struct status execution_next(struct task *task, struct session *session,
     struct execution *execution, struct result_sink *sink, uint64_t rows_max, bool *done)
 {
     struct status st = STATUS_OK;
     *done = true;
     if (execution->prepared->statement == NULL) return st;
-    if (!execution->started) TRY(start(task, session, execution));
-    if (execution->prepared->handler != NULL) {
-        TRY(run_handler(task, session, execution, sink));
-        goto out;
+    const bool whole = execution->kept == NULL && !execution->started && rows_max > 0 && runs_whole(execution);
+    if (execution->kept == NULL && !whole) return next_rows(task, session, execution, sink, rows_max, done);
+    if (whole) {
+        execution->kept = portal_rows_make(session, execution->prepared->columns, execution->prepared->column_count);
+        TRY(next_rows(task, session, execution, portal_rows_sink(execution->kept), 0, done));
     }
-    uint64_t before = sink->rows_sent;
-    TRY(plan_run_next(task, execution->run, sink, rows_max, done));
-    execution->rows += sink->rows_sent - before;
-    if (*done) planned_tag(execution);
+    const uint64_t before = sink->rows_sent;
+    TRY(portal_rows_give(task, execution->kept, sink, rows_max, done));
+    if (*done) execution_tag_rows(execution->tag, sink->rows_sent - before);
 out:
     return st;
 }
@@ -759,6 +821,8 @@ void execution_close(struct task *task, struct execution *execution)
 {
     if (execution->run != NULL) plan_run_close(task, execution->run);
     execution->run = NULL;
+    if (execution->kept != NULL) portal_rows_free(task, execution->kept);
+    execution->kept = NULL;
     built_release(execution->built);
     execution->built = NULL;
 }

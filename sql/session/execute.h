@@ -69,6 +69,8 @@ struct portal {
     uint8_t *result_formats;          // One a column.
     struct execution *execution;
     bool done;
+    bool broken;                      // It was at work when its transaction failed: it does not run again.
+    uint64_t serial;                  // Counts up with cursors': for ROLLBACK TO SAVEPOINT.
 };
 
 // A session's named things. The unnamed ones are under "".
@@ -76,13 +78,21 @@ struct session_statements {
     struct prepared *prepared;
     struct portal *portals;
     bool unnamed; // There may be one of either without a name.
+    const struct portal *running; // Not in the list of portals, and its name is taken; NULL: none.
     struct cursor *cursors; // sql/session/cursor.h
     uint64_t cursor_serial;
+    // The implicit transaction is of more than one statement, those of one simple query or those before a Sync: what must
+    // be alone in its own is refused.
+    enum { SEVERAL_NONE, SEVERAL_IN_QUERY, SEVERAL_IN_PIPELINE } several;
+    bool alone; // The running statement is such: its transaction ends with it.
     uint32_t prepared_count, portal_count;
 };
 void session_statements_open(struct session *session);
 void session_statements_close(struct task *task, struct session *session);
 void session_statements_txn_end(struct task *task, struct session *session); // Closes portals.
+// For what must be alone in its transaction: 25001 in a transaction block, and beside others in an implicit one. The
+// transaction commits with it.
+CHECKED struct status statement_alone(struct session *session, struct arena *arena, const char *what);
 struct prepared *prepared_find(struct session *session, const char *name);
 // `sent`: the text as the client has sent it, copied.
 void prepared_add(struct session *session, const char *name, struct bytes sent, bool from_sql, struct prepared *prepared);
@@ -100,6 +110,8 @@ void portal_close(struct task *task, struct session *session, struct portal *por
 void portal_detach(struct session *session, struct portal *portal);
 void portal_attach(struct session *session, struct portal *portal);
 void portal_free(struct task *task, struct portal *portal);
+// ROLLBACK TO SAVEPOINT: closes those made after the savepoint.
+void portals_rolled_back_to(struct task *task, struct session *session, uint64_t serial);
 
 // Makes a statement ready: handler or plan, parameter types, result columns. Needs the session's transaction
 // (session_begin_if_idle). `text` and `statement` are copied or parsed into the new arena when `statement` is
@@ -138,6 +150,7 @@ struct execution {
     struct arena *arena;
     struct built_plan *built;
     struct plan_run *run;
+    struct portal_rows *kept; // Those that have not been asked for, of what runs to its end; or NULL.
     bool measured; // Set before the start: EXPLAIN ANALYZE.
     bool alone;    // Set before the start: no other statement will be in the implicit transaction that it begins.
     bool started;
@@ -154,10 +167,13 @@ CHECKED struct status execution_begin(
 // without a name and those by shape take the one for all values: to make another is what they are to be spared.
 CHECKED struct status execution_choose(
     struct task *task, struct session *session, struct execution *execution);
-// Up to rows_max rows (0: all). Fills in the tag when *done.
+// Up to rows_max rows (0: all). Fills in the tag when *done, with the number of rows that this call gave or, of changes
+// without limit, all that it changed. What is no query runs to its end at the first call.
 CHECKED struct status execution_next(struct task *task, struct session *session,
     struct execution *execution, struct result_sink *sink, uint64_t rows_max, bool *done);
 void execution_close(struct task *task, struct execution *execution);
+// Sets the number of rows at a tag's end, if it has one there.
+void execution_tag_rows(char tag[64], uint64_t rows);
 // After a statement, with its outcome: a failed one ends an implicit transaction or fails an open one; with
 // `commit` a successful implicit one is committed. Gives the statement's final outcome.
 CHECKED struct status execute_settle(

@@ -285,6 +285,7 @@ static struct status rollback_to_execute(struct statement_context *context)
     kv_txn_unlock_to(session->txn, &savepoint->locks);
     catalog_view_rolled_back(session->catalog);
     cursors_rolled_back_to(context->task, session, savepoint->cursor_serial);
+    portals_rolled_back_to(context->task, session, savepoint->cursor_serial);
     vars_rollback_to(session, savepoint->vars);
     deferred_rolled_back_to(session, savepoint);
     session->savepoints = savepoint;
@@ -359,7 +360,7 @@ static struct status set_execute(struct statement_context *context)
         vars_reset_all(session);
         goto out;
     }
-    if (set->local && session->txn_state != TXN_OPEN && session->txn_state != TXN_IMPLICIT)
+    if (set->local && session->txn_state != TXN_OPEN && session->statements->several != SEVERAL_IN_QUERY)
         warn(session, E_NO_ACTIVE_TRANSACTION, "SET LOCAL can only be used in transaction blocks");
     if (set->kind == SET_CURRENT) text = vars_get(session, set->name);
     if (set->kind == SET_VALUE) TRY(values_text(context, &set->values, &text));
@@ -379,6 +380,8 @@ static const char *show_name(const struct statement_context *context)
     const char *name = context->statement->as.set_variable->name;
     if (strcmp(name, "time zone") == 0) return "TimeZone";
     if (strcmp(name, "transaction isolation level") == 0) return "transaction_isolation";
+    struct status st = vars_check(context->session, context->arena, name, NULL, &name); // As it is spelled.
+    (void)st;
     return name;
 }
 
@@ -576,7 +579,11 @@ static struct status execute_describe(struct statement_context *context,
     const struct result_column **columns, uint32_t *count)
 {
     struct prepared *prepared;
-    struct status st;
+    struct status st = STATUS_OK;
+    *columns = NULL;
+    *count = 0;
+    // Whether it is there is told when it runs.
+    if (prepared_find(context->session, context->statement->as.execute->name) == NULL) return st;
     TRY(execute_target(context, context->statement->as.execute, &prepared));
     st = prepared_describe(context->task, context->session, prepared, columns, count);
 out:
@@ -587,6 +594,8 @@ struct status execute_params(struct statement_context *context, const struct exe
     struct prepared *prepared, struct datum **params)
 {
     struct status st = STATUS_OK;
+    *params = NULL;
+    if (prepared->param_count == 0) return st; // Whatever it is given.
     if (execute->args.count != prepared->param_count)
         TRY(status_detail(context->arena,
             status_format(context->arena, E_SYNTAX_ERROR,
@@ -660,11 +669,10 @@ static struct status discard_execute(struct statement_context *context)
     struct session *session = context->session;
     struct status st = STATUS_OK;
     const enum discard_what what = context->statement->as.discard->what;
-    if (what == DISCARD_ALL && session->txn_state == TXN_OPEN)
-        return status_make(E_ACTIVE_TRANSACTION, "DISCARD ALL cannot run inside a transaction block");
+    if (what == DISCARD_ALL) TRY(statement_alone(session, context->arena, "DISCARD ALL"));
     if (what == DISCARD_TEMPORARY && session->txn_state == TXN_OPEN)
         return status_make(E_FEATURE_NOT_SUPPORTED, "DISCARD TEMP in a transaction block is not supported");
-    // What came before in the same message is finished first.
+    // What came before in the same message is finished first; before DISCARD ALL nothing did.
     if ((what == DISCARD_ALL || what == DISCARD_TEMPORARY) && session->txn_state == TXN_IMPLICIT)
         TRY(session_txn_commit(context->task, session));
     if (what == DISCARD_ALL) {

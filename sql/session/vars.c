@@ -49,7 +49,9 @@ struct custom_var {
 };
 struct session_vars {
     char **values;          // One a registered variable.
-    bool *changed;          // Reported variables, since told.
+    char **told;            // Of reported ones: the value that the client was told; NULL: none yet.
+    uint32_t told_to;       // While they are told: the next to look at.
+    bool untold;            // Some of them may have other values.
     struct custom_var *custom;
     struct var_undo *undo;  // Newest first.
     char *search_path_value; // As it was given.
@@ -515,7 +517,7 @@ static void store(struct session *session, uint32_t index, const char *value)
     vars->values[index] = copy;
     if (registry[index].assign != NULL) registry[index].assign(session, copy);
     if ((registry[index].flags & VAR_REPORT) && (old == NULL || strcmp(old, copy) != 0))
-        vars->changed[index] = true;
+        vars->untold = true;
     free(old);
 }
 
@@ -529,8 +531,8 @@ void vars_open(struct session *session)
     session->vars = calloc(1, sizeof *session->vars);
     invariant(session->vars != NULL);
     session->vars->values = calloc(VAR_COUNT, sizeof(char *));
-    session->vars->changed = calloc(VAR_COUNT, sizeof(bool));
-    invariant(session->vars->values != NULL && session->vars->changed != NULL);
+    session->vars->told = calloc(VAR_COUNT, sizeof(char *));
+    invariant(session->vars->values != NULL && session->vars->told != NULL);
     for (uint32_t i = 0; i < VAR_COUNT; i++) store(session, i, registry[i].initial);
 }
 
@@ -562,7 +564,8 @@ void vars_close(struct session *session)
     free(vars->search_path_text);
     free(vars->search_path);
     free(vars->values);
-    free(vars->changed);
+    for (uint32_t i = 0; i < VAR_COUNT; i++) free(vars->told[i]);
+    free(vars->told);
     free(vars);
     session->vars = NULL;
 }
@@ -796,6 +799,14 @@ void vars_txn_end(struct session *session, bool committed)
     }
 }
 
+void vars_txn_failed(struct session *session, const struct var_undo *savepoint)
+{
+    for (const struct var_undo *undo = session->vars->undo; undo != savepoint; undo = undo->next) {
+        const uint32_t index = var_index(undo->name);
+        if (index != UINT32_MAX && (registry[index].flags & VAR_REPORT)) undo_apply(session, undo);
+    }
+}
+
 const struct var_undo *vars_savepoint(const struct session *session)
 {
     return session->vars->undo;
@@ -883,21 +894,21 @@ bool vars_at(const struct session *session, uint32_t index, struct vars_info *in
     return true;
 }
 
-const char *vars_reported(uint32_t index)
-{
-    for (uint32_t i = 0; i < VAR_COUNT; i++)
-        if ((registry[i].flags & VAR_REPORT) && index-- == 0) return registry[i].name;
-    return NULL;
-}
-
 bool vars_take_change(struct session *session, const char **name)
 {
-    for (uint32_t i = 0; i < VAR_COUNT; i++) {
-        if (!session->vars->changed[i]) continue;
-        session->vars->changed[i] = false;
+    struct session_vars *vars = session->vars;
+    for (; vars->told_to < VAR_COUNT && vars->untold; vars->told_to++) {
+        const uint32_t i = vars->told_to;
+        if (!(registry[i].flags & VAR_REPORT)) continue;
+        if (vars->told[i] != NULL && strcmp(vars->told[i], vars->values[i]) == 0) continue;
+        free(vars->told[i]);
+        vars->told[i] = strdup(vars->values[i]);
+        invariant(vars->told[i] != NULL);
         *name = registry[i].name;
         return true;
     }
+    vars->told_to = 0;
+    vars->untold = false;
     return false;
 }
 

@@ -37,6 +37,8 @@ void vars_reset_all(struct session *session);
 void vars_txn_end(struct session *session, bool committed);
 // What ROLLBACK TO SAVEPOINT does to them: undoes what came after vars_savepoint. Valid until the transaction's end.
 struct var_undo;
+// The transaction has failed: what clients are told of is at once what it will be after ROLLBACK, or ROLLBACK TO the savepoint.
+void vars_txn_failed(struct session *session, const struct var_undo *savepoint);
 const struct var_undo *vars_savepoint(const struct session *session);
 void vars_rollback_to(struct session *session, const struct var_undo *savepoint);
 // A function with settings of its own ends, which began at vars_savepoint: what VARS_FUNCTION set since has its former
@@ -62,9 +64,8 @@ struct vars_info {
 int64_t vars_number(const struct vars_info *info, const char *value);
 bool vars_at(const struct session *session, uint32_t index, struct vars_info *info);
 
-// The variables whose changes are told to clients as ParameterStatus, and their values.
-const char *vars_reported(uint32_t index); // NULL past the end.
-// True once for each change of a reported variable since the last call: *name is set.
+// Some variables' values are told to clients as ParameterStatus: true once for each of them whose value is not what it
+// was the last time (at first each one's): *name is set.
 bool vars_take_change(struct session *session, const char **name);
 
 // Typed reads of what the server itself uses.

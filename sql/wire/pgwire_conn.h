@@ -92,7 +92,7 @@ bool pgwire_has_work(struct pgwire *wire);
 CHECKED struct status pgwire_client_input(struct task *task, struct pgwire *wire, size_t size);
 CHECKED struct status pgwire_row_description(
     struct pgwire *wire, const struct result_column *columns, uint32_t count, const uint8_t *formats);
-// ParameterStatus of each setting that the client hears of and that has changed since.
+// ParameterStatus of each setting that the client hears of and whose value is not what it was told last.
 void pgwire_tell_changed_parameters(struct pgwire *wire);
 
 // Rows of a result to the client. Lives with the statement.
@@ -114,6 +114,33 @@ struct pgwire_sink pgwire_sink(struct pgwire *wire, const struct prepared *prepa
 CHECKED struct status pgwire_message(
     struct task *task, struct pgwire *wire, uint8_t *type, struct bytes *body);
 void pgwire_message_done(struct pgwire *wire, struct bytes body);
+
+// One statement, or as much of a portal as is asked for.
+struct pgwire_run {
+    struct prepared *prepared;
+    const struct datum *params;
+    const uint8_t *formats;
+    struct execution *execution;
+    bool simple;     // RowDescription is ours to send.
+    bool commit;     // Commit an implicit transaction with it.
+    bool first;      // Of a client's transaction, which can begin anew with it.
+    uint64_t rows_max;
+    bool cursor;          // It fetches from a cursor, as if that were a portal: so many rows, 0 for all.
+    uint64_t cursor_rows;
+    bool done;       // Out: no rows are left.
+    bool ended;      // Out: it did what it says, whether or not its transaction could commit.
+};
+// Runs it, again after conflicts when nobody has seen anything of it, and writes CommandComplete or
+// PortalSuspended. Errors are the caller's to write.
+CHECKED struct status pgwire_run_statement(struct task *task, struct pgwire *wire, struct pgwire_run *run);
+// A statement, or what goes before one, has failed: ends or fails its transaction, and tells the client.
+void pgwire_fail_statement(struct task *task, struct pgwire *wire, struct status st);
+void pgwire_tell_failure(struct pgwire *wire, struct status st); // What ends the session is fatal.
+// ReadyForQuery, with the settings that have changed before it. Ends a cycle of the protocol, unless it is the last.
+void pgwire_ready_for_query(struct pgwire *wire);
+// Parse, Bind, Describe, Execute or Close.
+void pgwire_extended(struct task *task, struct pgwire *wire, uint8_t type, struct bytes body);
+void pgwire_sync(struct task *task, struct pgwire *wire);
 
 void pgwire_login_done(struct pgwire *wire); // Frees wire->login.
 // The log-in's last part, on the session's shard: task function.

@@ -44,18 +44,6 @@ static METRIC_DEFINE(metric_others, "sql.misc.count", METRIC_COUNTER, METRIC_COU
 
 // --- one statement, in its transaction ---------------------------------------------------------------
 
-struct run {
-    struct prepared *prepared;
-    const struct datum *params;
-    const uint8_t *formats;
-    struct execution *execution;
-    bool simple;     // RowDescription is ours to send.
-    bool commit;     // Commit an implicit transaction with it.
-    bool first;      // Of a client's transaction, which can begin anew with it.
-    uint64_t rows_max;
-    bool done;       // Out: no rows are left.
-};
-
 static void set_deadline(struct task *task, struct session *session)
 {
     uint64_t timeout_ns = (uint64_t)session->statement_timeout_ms * 1000000u;
@@ -63,14 +51,14 @@ static void set_deadline(struct task *task, struct session *session)
 }
 
 // Nobody has been told anything that came out of the client's transaction: it can begin anew after a conflict.
-static bool wants_restart(const struct pgwire *wire, struct status st, const struct run *run)
+static bool wants_restart(const struct pgwire *wire, struct status st, const struct pgwire_run *run)
 {
     return failed(st) && run->first && st.retry == RETRY_TRANSACTION && !wire->spilled &&
            wire->session->txn_state == TXN_OPEN;
 }
 
 // Whether the statement is the first of its transaction to look at data, and leaves nothing behind but there.
-static bool is_first(const struct session *session, const struct run *run)
+static bool is_first(const struct session *session, const struct pgwire_run *run)
 {
     return session->txn_state == TXN_OPEN && session->txn_fresh && session->txn != NULL &&
            session->savepoints == NULL && session->ddl == NULL && run->prepared->handler == NULL &&
@@ -93,11 +81,22 @@ static bool stays_fresh(const struct prepared *prepared)
     }
 }
 
-static struct status run_once(struct task *task, struct pgwire *wire, struct run *run)
+// What a FETCH has given, told as of a portal.
+static void as_portal(struct pgwire_run *run)
+{
+    const char *number = strrchr(run->execution->tag, ' ');
+    const uint64_t rows = number == NULL ? 0 : strtoull(number, NULL, 10);
+    run->done = run->cursor_rows == 0 || rows < run->cursor_rows;
+    snprintf(run->execution->tag, sizeof run->execution->tag, "SELECT %llu", (unsigned long long)rows);
+}
+
+static struct status run_once(struct task *task, struct pgwire *wire, struct pgwire_run *run)
 {
     struct status st;
     struct session *session = wire->session;
     run->execution->alone = run->commit;
+    run->ended = false;
+    session->statements->alone = false;
     TRY(execution_begin(task, session, run->execution, !run->simple));
     struct pgwire_sink sink = pgwire_sink(wire, run->prepared, run->formats, run->simple);
     if (run->execution->started && run->execution->built != NULL)
@@ -106,11 +105,13 @@ static struct status run_once(struct task *task, struct pgwire *wire, struct run
         !run->execution->started)
         TRY(sink.sink.columns(task, &sink.sink, run->prepared->columns, run->prepared->column_count));
     TRY(execution_next(task, session, run->execution, &sink.sink, run->rows_max, &run->done));
+    run->ended = run->done;
+    if (run->cursor) as_portal(run);
 out:
     if (failed(st) || run->done) execution_close(task, run->execution);
     if (wants_restart(wire, st, run)) return st; // The transaction is not over.
     // A suspended portal keeps its transaction.
-    return execute_settle(task, session, st, run->commit && run->done);
+    return execute_settle(task, session, st, (run->commit || session->statements->alone) && run->done);
 }
 
 static struct metric *counter_of(const struct statement *statement)
@@ -155,9 +156,7 @@ static uint64_t rows_of(const struct execution *execution, uint64_t before)
     return execution->affected > 0 ? execution->affected : execution->rows - before;
 }
 
-// Runs it, again after conflicts when nobody has seen anything of it, and writes CommandComplete or
-// PortalSuspended. Errors are the caller's to write.
-static struct status run_statement(struct task *task, struct pgwire *wire, struct run *run)
+struct status pgwire_run_statement(struct task *task, struct pgwire *wire, struct pgwire_run *run)
 {
     struct status st = STATUS_OK;
     struct session *session = wire->session;
@@ -207,9 +206,11 @@ static struct status run_statement(struct task *task, struct pgwire *wire, struc
         .first = first};
     insight_statement(session, &counted);
     insight_transaction(session, !failed(st) && !is_rollback(run->prepared));
+    // That it cannot be committed is told at the Sync, which has come already.
+    if (failed(st) && run->ended && !run->simple && !session->statements->alone)
+        wire_command_complete(&wire->out, run->execution->tag);
     if (failed(st)) return st;
     metric_add(counter_of(run->prepared->statement), session->tenant, 1);
-    pgwire_tell_changed_parameters(wire);
     if (run->prepared->statement == NULL) {
         wire_end(&wire->out, wire_begin(&wire->out, 'I'));
     } else if (run->done) {
@@ -233,10 +234,10 @@ static struct status run_parsed(struct task *task, struct pgwire *wire, struct b
     // Planning needs a snapshot of names; the statement gets a newer one of its own.
     if (began && last) session_txn_forget(task, session);
     struct execution execution = {.prepared = prepared, .arena = &session->statement_arena};
-    struct run run = {.prepared = prepared, .execution = &execution, .simple = true, .commit = last};
+    struct pgwire_run run = {.prepared = prepared, .execution = &execution, .simple = true, .commit = last};
     if (prepared->handler == NULL && prepared->param_count > 0)
         TRY(status_make(SQLSTATE('4', '2', 'P', '0', '2'), "there is no parameter $1"));
-    st = run_statement(task, wire, &run);
+    st = pgwire_run_statement(task, wire, &run);
 out:
     if (failed(st) && session->txn_state == TXN_IMPLICIT) st = execute_settle(task, session, st, false);
     if (prepared != NULL) prepared_release(prepared);
@@ -317,12 +318,12 @@ static struct status run_text(struct task *task, struct pgwire *wire, struct byt
             if (session->txn_state == TXN_IMPLICIT) session_txn_forget(task, session);
             struct execution execution = {
                 .prepared = prepared, .params = params, .arena = &session->statement_arena};
-            struct run run = {.prepared = prepared,
+            struct pgwire_run run = {.prepared = prepared,
                 .params = params,
                 .execution = &execution,
                 .simple = true,
                 .commit = true};
-            st = run_statement(task, wire, &run);
+            st = pgwire_run_statement(task, wire, &run);
             prepared_release(prepared);
             if (!wants_reading(wire, st)) goto out;
             wire->out.size = out_mark;
@@ -331,32 +332,33 @@ static struct status run_text(struct task *task, struct pgwire *wire, struct byt
     struct statement_list list;
     TRY(long_parse_sql(task, &session->statement_arena, text, &list));
     if (list.count == 0) wire_end(&wire->out, wire_begin(&wire->out, 'I'));
+    if (list.count > 1) session->statements->several = SEVERAL_IN_QUERY;
     st = run_list(task, wire, text, &list);
 out:
     return st;
 }
 
-// What ends the session is fatal.
-static void tell_failure(struct pgwire *wire, struct status st)
+void pgwire_tell_failure(struct pgwire *wire, struct status st)
 {
     pgwire_error(wire, wire->terminate ? "FATAL" : "ERROR", st);
 }
 
-static void fail_statement(struct task *task, struct pgwire *wire, struct status st)
+void pgwire_fail_statement(struct task *task, struct pgwire *wire, struct status st)
 {
     struct session *session = wire->session;
     if (session->txn_state != TXN_IDLE && session->txn_state != TXN_FAILED)
         st = execute_settle(task, session, st, false);
     insight_transaction(session, false);
     metric_add(&metric_failures, session->tenant, 1);
-    tell_failure(wire, st);
+    pgwire_tell_failure(wire, st);
     task_cancel_clear(task);
 }
 
-// Ends a cycle of the protocol, unless it is the last.
-static void ready(struct pgwire *wire)
+void pgwire_ready_for_query(struct pgwire *wire)
 {
-    if (!wire->terminate) wire_ready(&wire->out, wire->session->txn_state);
+    if (wire->terminate) return;
+    pgwire_tell_changed_parameters(wire);
+    wire_ready(&wire->out, wire->session->txn_state);
 }
 
 // A simple query takes the place of what has no name.
@@ -381,323 +383,9 @@ static void handle_query(struct task *task, struct pgwire *wire, struct bytes bo
     session->statement_text = text;
     if (!failed(st)) st = run_text(task, wire, text == sent ? bytes_of(text, body.size - 1) : bytes_of_string(text));
     session->statement_text = NULL;
-    if (failed(st)) fail_statement(task, wire, st);
-    ready(wire);
-}
-
-// --- extended query ------------------------------------------------------------------------------------
-
-static struct status handle_parse(struct task *task, struct pgwire *wire, struct bytes body)
-{
-    struct status st;
-    struct session *session = wire->session;
-    struct wire_reader reader = wire_reader(body);
-    const char *name = wire_read_string(&reader);
-    const char *text = wire_read_text(&reader);
-    uint32_t count = wire_read_u16(&reader);
-    struct type *types = ARENA_ARRAY(&session->statement_arena, struct type, count + 1u);
-    for (uint32_t i = 0; i < count; i++) {
-        type_oid oid = wire_read_u32(&reader);
-        types[i] = TYPE_OF(oid == TYPE_UNKNOWN ? 0 : oid);
-    }
-    TRY(wire_reader_finish(&reader));
-    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
-    TRY(pgwire_text_in(wire, &wire->in_arena, text, &text));
-    if (name[0] == '\0') { // Be the new one in order or not.
-        (void)prepared_remove(session, name);
-        session->statements->unnamed = true;
-    }
-    if (session->statements->prepared_count >= 10000)
-        TRY(status_make(SQLSTATE('5', '4', '0', '0', '0'), "too many prepared statements"));
-    bool began = session->txn_state == TXN_IDLE;
-    struct prepared *prepared;
-    st = prepared_make(task, session, bytes_of_string(text), NULL, types, count, &prepared);
-    if (began && session->txn_state == TXN_IMPLICIT) session_txn_forget(task, session);
-    TRY(st);
-    if (prepared_find(session, name) != NULL) { // What is wrong with the text is told before.
-        prepared_release(prepared);
-        TRY(status_format(&session->statement_arena, SQLSTATE('4', '2', 'P', '0', '5'),
-            "prepared statement \"%s\" already exists", name));
-    }
-    prepared_add(session, name, bytes_of_string(text), false, prepared);
-    wire_end(&wire->out, wire_begin(&wire->out, '1'));
-out:
-    return st;
-}
-
-static struct status read_formats(struct wire_reader *reader, struct arena *arena, uint32_t wanted,
-    const char *what, uint8_t **formats)
-{
-    uint32_t count = wire_read_u16(reader);
-    *formats = arena_alloc_zero(arena, wanted + 1u);
-    if (count > 1 && count != wanted)
-        return status_format(arena, E_PROTOCOL_VIOLATION,
-            "bind message has %u %s formats but %u %ss", count, what, wanted, what);
-    for (uint32_t i = 0; i < count; i++) {
-        uint16_t format = wire_read_u16(reader);
-        if (format > 1)
-            return status_format(arena, E_INVALID_PARAMETER_VALUE, "unsupported format code: %u", format);
-        if (count == 1)
-            memset(*formats, format, wanted);
-        else
-            (*formats)[i] = (uint8_t)format;
-    }
-    return STATUS_OK;
-}
-
-static struct status read_params(struct wire_reader *reader, struct session *session,
-    struct portal *portal, const uint8_t *formats, uint32_t count)
-{
-    struct status st = STATUS_OK;
-    portal->params = ARENA_ARRAY(&portal->arena, struct datum, count + 1u);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t size = wire_read_u32(reader);
-        struct type type = portal->prepared->param_types[i];
-        if (type.oid == 0) type.oid = TYPE_TEXT;
-        if (size == UINT32_MAX) {
-            portal->params[i] = DATUM_NULL;
-            continue;
-        }
-        struct bytes raw = wire_read_bytes(reader, size);
-        if (reader->failed) break;
-        // The message's memory is gone when the portal runs.
-        struct bytes value = task_copy(&portal->arena, raw);
-        TRY(wire_encoding_field_in(&portal->arena, session->client_encoding, type.oid, formats[i] == 1, value, &value));
-        st = formats[i] == 1 ? type_receive(&portal->arena, type, value, &portal->params[i])
-                             : type_input(&portal->arena, &session->types, type, value, &portal->params[i]);
-        // Not the value itself: it may be a secret.
-        const char *shown = formats[i] == 1 ? "" : " = '...'";
-        TRY(portal->name[0] == '\0'
-                ? status_context(&portal->arena, st, "unnamed portal parameter $%u%s", i + 1, shown)
-                : status_context(&portal->arena, st, "portal \"%s\" parameter $%u%s", portal->name, i + 1, shown));
-    }
-out:
-    return st;
-}
-
-static struct status handle_bind(struct task *task, struct pgwire *wire, struct bytes body)
-{
-    struct status st;
-    struct session *session = wire->session;
-    struct portal *portal = NULL;
-    struct wire_reader reader = wire_reader(body);
-    const char *portal_name = wire_read_string(&reader);
-    const char *name = wire_read_string(&reader);
-    TRY(pgwire_text_in(wire, &wire->in_arena, portal_name, &portal_name));
-    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
-    struct prepared *prepared = prepared_find(session, name);
-    if (prepared == NULL)
-        TRY(status_format(&session->statement_arena, E_INVALID_SQL_STATEMENT_NAME,
-            name[0] == '\0' ? "unnamed prepared statement does not exist"
-                            : "prepared statement \"%s\" does not exist",
-            name));
-    struct portal *old = portal_find(session, portal_name);
-    if (old != NULL && portal_name[0] != '\0')
-        TRY(status_format(&session->statement_arena, SQLSTATE('4', '2', 'P', '0', '3'),
-            "cursor \"%s\" already exists", portal_name));
-    if (old != NULL) portal_close(task, session, old);
-    if (session->statements->portal_count >= 1000)
-        TRY(status_make(SQLSTATE('5', '4', '0', '0', '0'), "too many portals"));
-    portal = portal_make(session, portal_name, prepared);
-    session->statements->unnamed |= portal_name[0] == '\0';
-    // What its parameters are read as must be what it runs with.
-    TRY(prepared_renew(task, session, prepared));
-    uint32_t wanted = prepared->param_count;
-    uint8_t *formats;
-    TRY(read_formats(&reader, &portal->arena, wanted, "parameter", &formats));
-    uint32_t count = wire_read_u16(&reader);
-    if (count != wanted)
-        TRY(status_format(&session->statement_arena, E_PROTOCOL_VIOLATION,
-            "bind message supplies %u parameters, but prepared statement \"%s\" requires %u", count,
-            name, wanted));
-    TRY(prepared_refuse_failed(session, prepared));
-    TRY(read_params(&reader, session, portal, formats, count));
-    const struct result_column *columns;
-    uint32_t column_count;
-    TRY(prepared_describe(task, session, prepared, &columns, &column_count));
-    TRY(read_formats(&reader, &portal->arena, column_count, "result", &portal->result_formats));
-    TRY(wire_reader_finish(&reader));
-    wire_end(&wire->out, wire_begin(&wire->out, '2'));
-out:
-    if (failed(st) && portal != NULL) {
-        st = status_copy(&session->statement_arena, st);
-        portal_close(task, session, portal);
-    }
-    return st;
-}
-
-static struct portal *find_portal_or_fail(struct session *session, const char *name, struct status *st)
-{
-    struct portal *portal = portal_find(session, name);
-    if (portal == NULL)
-        *st = status_format(&session->statement_arena, E_INVALID_CURSOR_NAME,
-            "portal \"%s\" does not exist", name);
-    return portal;
-}
-
-static struct status handle_describe(struct task *task, struct pgwire *wire, struct bytes body)
-{
-    struct status st = STATUS_OK;
-    struct session *session = wire->session;
-    struct wire_reader reader = wire_reader(body);
-    uint8_t kind = wire_read_u8(&reader);
-    const char *name = wire_read_string(&reader);
-    TRY(wire_reader_finish(&reader));
-    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
-    struct prepared *prepared = NULL;
-    const uint8_t *formats = NULL;
-    if (kind == 'S') {
-        prepared = prepared_find(session, name);
-        if (prepared == NULL)
-            TRY(status_format(&session->statement_arena, E_INVALID_SQL_STATEMENT_NAME,
-                "prepared statement \"%s\" does not exist", name));
-        size_t start = wire_begin(&wire->out, 't');
-        wire_u16(&wire->out, (uint16_t)prepared->param_count);
-        for (uint32_t i = 0; i < prepared->param_count; i++) {
-            type_oid oid = prepared->param_types[i].oid;
-            wire_u32(&wire->out, oid == 0 ? TYPE_TEXT : oid);
-        }
-        wire_end(&wire->out, start);
-    } else if (kind == 'P' && cursor_find(session, name) != NULL) {
-        const struct cursor *cursor = cursor_find(session, name);
-        TRY(pgwire_row_description(wire, cursor->columns, cursor->column_count, NULL));
-        goto out;
-    } else if (kind == 'P') {
-        struct portal *portal = find_portal_or_fail(session, name, &st);
-        if (portal == NULL) goto out;
-        prepared = portal->prepared;
-        formats = portal->result_formats;
-    } else {
-        TRY(status_make(E_PROTOCOL_VIOLATION, "invalid Describe message"));
-    }
-    const struct result_column *columns;
-    uint32_t count;
-    TRY(prepared_describe(task, session, prepared, &columns, &count));
-    if (columns == NULL)
-        wire_end(&wire->out, wire_begin(&wire->out, 'n'));
-    else
-        TRY(pgwire_row_description(wire, columns, count, formats));
-out:
-    return st;
-}
-
-// Whether the next message is a Sync: then the statement is alone in its transaction.
-static bool sync_follows(struct pgwire *wire)
-{
-    struct bytes input = conn_input(wire->conn);
-    return input.size >= 5 && input.data[0] == 'S';
-}
-
-// Of a portal that has run to its end: no more rows, or, of one that returns none, that it does not run twice.
-static struct status run_done(struct pgwire *wire, const struct portal *portal)
-{
-    struct session *session = wire->session;
-    struct status st = STATUS_OK;
-    char tag[64];
-    TRY(prepared_refuse_failed(session, portal->prepared));
-    if (portal->prepared->statement == NULL) {
-        wire_end(&wire->out, wire_begin(&wire->out, 'I'));
-        return st;
-    }
-    if (portal->prepared->columns == NULL)
-        return status_format(&session->statement_arena, E_NOT_IN_PREREQUISITE_STATE,
-            "portal \"%s\" cannot be run", portal->name);
-    snprintf(tag, sizeof tag, "%s", portal->execution->tag);
-    char *last = strrchr(tag, ' ');
-    if (last != NULL && ascii_digit(last[1])) snprintf(last, 3, " 0");
-    wire_command_complete(&wire->out, tag);
-
-out:
-    return st;
-}
-
-static struct status handle_execute(struct task *task, struct pgwire *wire, struct bytes body)
-{
-    struct status st = STATUS_OK;
-    struct session *session = wire->session;
-    struct wire_reader reader = wire_reader(body);
-    const char *name = wire_read_string(&reader);
-    uint32_t rows_max = wire_read_u32(&reader);
-    TRY(wire_reader_finish(&reader));
-    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
-    struct portal *portal = find_portal_or_fail(session, name, &st);
-    if (portal == NULL) goto out;
-    // Out of the list while it runs: the end of a transaction closes those that are in it.
-    portal_detach(session, portal);
-    session->statement_text = arena_string(&session->statement_arena, portal->prepared->text);
-    struct run run = {.prepared = portal->prepared,
-        .params = portal->params,
-        .formats = portal->result_formats,
-        .execution = portal_execution(portal),
-        .commit = sync_follows(wire),
-        .rows_max = rows_max};
-    if (portal->done) {
-        st = run_done(wire, portal);
-    } else {
-        st = run_statement(task, wire, &run);
-        portal->done = run.done;
-    }
-    session->statement_text = NULL;
-    if (failed(st)) st = status_copy(&session->statement_arena, st);
-    if (!failed(st) && (session->txn_state != TXN_IDLE || portal->prepared->statement == NULL))
-        portal_attach(session, portal);
-    else
-        portal_free(task, portal);
-out:
-    return st;
-}
-
-static struct status handle_close(struct task *task, struct pgwire *wire, struct bytes body)
-{
-    struct status st;
-    struct session *session = wire->session;
-    struct wire_reader reader = wire_reader(body);
-    uint8_t kind = wire_read_u8(&reader);
-    const char *name = wire_read_string(&reader);
-    TRY(wire_reader_finish(&reader));
-    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
-    if (kind == 'S') {
-        prepared_remove(session, name);
-    } else if (kind == 'P') {
-        struct portal *portal = portal_find(session, name);
-        if (portal != NULL) portal_close(task, session, portal);
-    } else {
-        TRY(status_make(E_PROTOCOL_VIOLATION, "invalid Close message"));
-    }
-    wire_end(&wire->out, wire_begin(&wire->out, '3'));
-out:
-    return st;
-}
-
-static void handle_sync(struct task *task, struct pgwire *wire)
-{
-    struct session *session = wire->session;
-    wire->skip_to_sync = false;
-    if (session->txn_state == TXN_IMPLICIT) {
-        struct status st = execute_settle(task, session, STATUS_OK, true);
-        if (failed(st)) tell_failure(wire, st);
-        insight_transaction(session, !failed(st));
-    }
-    if (session->txn_state == TXN_IDLE) session_statements_txn_end(task, session);
-    ready(wire);
-    arena_reset(&session->statement_arena);
-}
-
-static void handle_extended(struct task *task, struct pgwire *wire, uint8_t type, struct bytes body)
-{
-    if (wire->skip_to_sync) return;
-    struct status st = STATUS_OK;
-    switch (type) {
-    case 'P': st = handle_parse(task, wire, body); break;
-    case 'B': st = handle_bind(task, wire, body); break;
-    case 'D': st = handle_describe(task, wire, body); break;
-    case 'E': st = handle_execute(task, wire, body); break;
-    case 'C': st = handle_close(task, wire, body); break;
-    default: break;
-    }
-    if (!failed(st)) return;
-    fail_statement(task, wire, st);
-    wire->skip_to_sync = true;
+    if (failed(st)) pgwire_fail_statement(task, wire, st);
+    session->statements->several = SEVERAL_NONE;
+    pgwire_ready_for_query(wire);
 }
 
 // --- the loop ------------------------------------------------------------------------------------------
@@ -835,12 +523,12 @@ static struct status handle_message(
     case 'E':
     case 'C':
         wire->cancellable = true;
-        handle_extended(task, wire, type, body);
+        pgwire_extended(task, wire, type, body);
         cancellable_end(task, wire);
         return STATUS_OK;
     case 'S':
         wire->cancellable = true;
-        handle_sync(task, wire);
+        pgwire_sync(task, wire);
         cancellable_end(task, wire);
         return pgwire_flush(task, wire);
     case 'H': return pgwire_flush(task, wire);
@@ -850,7 +538,7 @@ static struct status handle_message(
     case 'f': return STATUS_OK; // What is left of a COPY that has failed.
     case 'F':
         pgwire_error(wire, "ERROR", status_make(E_FEATURE_NOT_SUPPORTED, "function call messages are not supported"));
-        wire_ready(&wire->out, wire->session->txn_state);
+        pgwire_ready_for_query(wire);
         return pgwire_flush(task, wire);
     default:
         return status_format(task->arena, E_PROTOCOL_VIOLATION, "invalid frontend message type %u", type);
@@ -864,10 +552,10 @@ static struct status refuse_message(
     struct session *session = wire->session;
     if (type == 'd' || type == 'c' || type == 'f') return STATUS_OK; // Of a COPY that has failed.
     if (wire->skip_to_sync && type != 'Q') return STATUS_OK;
-    fail_statement(task, wire, why);
+    pgwire_fail_statement(task, wire, why);
     arena_reset(&session->statement_arena);
     wire->skip_to_sync = type != 'Q';
-    if (type == 'Q') ready(wire);
+    if (type == 'Q') pgwire_ready_for_query(wire);
     return pgwire_flush(task, wire);
 }
 

@@ -422,10 +422,7 @@ static struct status log_in(struct task *task, struct pgwire *wire)
     size_t start = wire_begin(&wire->out, 'R');
     wire_u32(&wire->out, 0);
     wire_end(&wire->out, start);
-    const char *name;
-    while (vars_take_change(session, &name)) continue;
-    for (uint32_t i = 0; (name = vars_reported(i)) != NULL; i++)
-        pgwire_parameter(wire, name, vars_get(session, name));
+    pgwire_tell_changed_parameters(wire);
     start = wire_begin(&wire->out, 'K');
     wire_u32(&wire->out, wire->process);
     wire_u32(&wire->out, wire->secret);

@@ -6,7 +6,7 @@
 
 A seed makes a schema, data and statements; both servers get the same ones. It also chooses what is compared: queries and
 changes (generate.py, queries.py, deep.py, shop.py, kinds.py), calls of routines, operators and casts (routines.py), sessions of DDL, transactions and
-cursors (scripts.py, objects.py, transactions.py), or prepared statements over the protocol, message by message (wire.py). A difference is made smaller
+cursors (scripts.py, objects.py, transactions.py), prepared statements over the protocol (wire.py), or whole sessions message by message (pipeline.py). A difference is made smaller
 as long as it stays one, and printed. The exit code is 1 when there was one.
 $ISOPOD names the program; PostgreSQL is a private one in a temporary folder.
 """
@@ -34,7 +34,7 @@ from deep import TYPES, Deep  # noqa: E402
 from generate import Generator, smaller  # noqa: E402
 from kinds import Kinds  # noqa: E402
 from objects import Objects  # noqa: E402
-from pipeline import SETUP, Pipeline  # noqa: E402
+from pipeline import SETUP, Pipeline, answers, same  # noqa: E402
 from plans import Plans  # noqa: E402
 from queries import Wide  # noqa: E402
 from routines import Catalog, Routines  # noqa: E402
@@ -327,7 +327,7 @@ class Comparison:
 
     def __init__(self, postgres_dsn, isopod_dsn, seed, statements):
         self.seed, self.statements = seed, statements
-        self.generator = (Comparison.only or (Generator, Deep, Wide, Shop, Kinds)[seed // 5 % 5])(seed)
+        self.generator = (Comparison.only or (Generator, Deep, Wide, Shop, Kinds)[seed // len(PARTS) % 5])(seed)
         self.sides = (Side(postgres_dsn, seed), Side(isopod_dsn, seed))
         self.history, self.found, self.compared, self.failed, self.refused = [], [], 0, 0, {}
 
@@ -476,6 +476,23 @@ class Calls:
             side.drop()
 
 
+def fewest(steps, outcome, again):
+    """Leaves out what can be while the last step differs as it did: again(steps, number of the try) is that outcome, or None."""
+    end, count, size = time.monotonic() + MINIMIZE_SECONDS, 1, (len(steps) - 1) // 2
+    while size > 0 and time.monotonic() < end:
+        at = 0
+        while at < len(steps) - 1 and time.monotonic() < end:
+            less = steps[:at] + steps[min(at + size, len(steps) - 1):]
+            other = again(less, count)
+            count += 1
+            if other is not None:
+                steps, outcome = less, other
+            else:
+                at += size
+        size //= 2
+    return steps, outcome
+
+
 class Sessions:
     """Scripts of DDL, transactions, cursors and changes: the first difference ends one."""
 
@@ -551,7 +568,7 @@ class Sessions:
         return kind
 
     def run(self):
-        statements = (Sessions.only or (Scripts, Objects, Transactions)[self.seed // 5 % 3])(self.seed).statements(self.statements)
+        statements = (Sessions.only or (Scripts, Objects, Transactions)[self.seed // len(PARTS) % 3])(self.seed).statements(self.statements)
         answer = self.play(statements, 0)
         self.compared += len(statements) if answer is None else answer[0] + 1
         for sql in statements if answer is None else statements[:answer[0] + 1]:
@@ -563,19 +580,11 @@ class Sessions:
             message = ours[2] if ours[0] == "error" else "what this takes and PostgreSQL does not"
             self.refused[message] = self.refused.get(message, 0) + 1
             return
-        statements, kind, end, count = statements[:index + 1], kind, time.monotonic() + MINIMIZE_SECONDS, 1
-        size = (len(statements) - 1) // 2
-        while size > 0 and time.monotonic() < end:
-            at = 0
-            while at < len(statements) - 1 and time.monotonic() < end:
-                less = statements[:at] + statements[min(at + size, len(statements) - 1):]
-                again = self.play(less, count)
-                count += 1
-                if again is not None and again[0] == len(less) - 1 and again[1] == kind:
-                    statements, theirs, ours = less, again[2], again[3]
-                else:
-                    at += size
-            size //= 2
+        def again(less, count):
+            other = self.play(less, count)
+            return other[2:] if other is not None and other[0] == len(less) - 1 and other[1] == kind else None
+        statements, sides = fewest(statements[:index + 1], (theirs, ours), again)
+        theirs, ours = sides
         self.found.append((statements[-1], kind))
         report(self.seed, kind, statements, theirs, ours)
 
@@ -620,38 +629,58 @@ class Protocol:
 class Pipelines(Protocol):
     """Sessions message by message: the first difference ends one."""
 
+    def __init__(self, postgres_dsn, isopod_dsn, seed, statements):
+        self.seed, self.statements, self.dsns = seed, statements, (postgres_dsn, isopod_dsn)
+        self.found, self.compared, self.failed, self.refused = [], 0, 0, {}
+
+    def play(self, batches, count):
+        """Where the two differ first: (index, theirs, ours, whether it is meant to), or None."""
+        sides = [Side(dsn, self.seed * 1000 + count) for dsn in self.dsns]
+        wires = []
+        try:
+            for side in sides:
+                for sql in SETUP:
+                    side.answer(sql)
+                wires.append(self.connect(side))
+            for index, batch in enumerate(batches):
+                theirs, ours = [answers(wire, batch) for wire in wires]
+                self.failed += any(entry[0] == "error" for entry in theirs)
+                alike = same(theirs, ours)
+                if not alike:
+                    return index, theirs, ours, alike is None
+            return None
+        finally:
+            for wire in wires:
+                wire.socket.close()
+            for side in sides:
+                side.drop()
+
     def run(self):
-        for side in self.sides:
-            for sql in SETUP:
-                side.answer(sql)
-        pipeline = Pipeline(self.seed, *[self.connect(side) for side in self.sides])
-        past = []
-        for _ in range(self.statements // 4):
-            told, theirs, ours = pipeline.step()
-            self.compared += 1
-            self.failed += any(name == "error" for name, _ in theirs)
-            past += told
-            same = pipeline.same(theirs, ours)
-            if same:
-                continue
-            if same is None:
-                break
-            if any(answer == ("error", "0A000") for answer in ours):
-                self.refused["in a pipeline"] = self.refused.get("in a pipeline", 0) + 1
-                break
-            self.found.append((told[0], "messages"))
-            report(self.seed, "messages", past[-40:], theirs, ours)
-            break
-        for connection in pipeline.sides:
-            connection.socket.close()
-        for side in self.sides:
-            side.drop()
+        batches = Pipeline(self.seed).batches(self.statements // 4)
+        found = self.play(batches, 0)
+        self.compared += len(batches) if found is None else found[0] + 1
+        if found is None or found[3]:
+            return
+        index, theirs, ours, _ = found
+        if any(entry[0] == "error" and entry[2] == "0A000" for entry in ours) and not any(entry[0] == "error" and entry[2] == "0A000" for entry in theirs):
+            text = [entry[3] for entry in ours if entry[0] == "error"][0]
+            self.refused[text] = self.refused.get(text, 0) + 1
+            return
+        self.found.append((batches[index][0][0], "messages"))
+
+        def again(less, count):
+            lines = []
+            for step in less:
+                lines[-1:] = [lines[-1] + [step]] if lines and lines[-1][-1][0] != "sync" and not step[0].startswith("query ") else [lines[-1], [step]] if lines else [[step]]
+            other = self.play([line if line[-1][0] == "sync" or line[-1][0].startswith("query ") else line + [("sync", b"S\0\0\0\4")] for line in lines], count)
+            return other[1:3] if other is not None and other[0] == len(lines) - 1 and not other[3] else None
+        steps, sides = fewest([step for batch in batches[:index + 1] for step in batch], (theirs, ours), again)
+        report(self.seed, "messages", [words for words, _ in steps], *sides)
 
 
 # Of these errors the text is compared too: they are what people read.
 TOLD = {"2BP01", "42P01", "42P07", "42701", "42704", "42710", "42P06", "3F000", "23502", "23503", "23505", "23514", "25P02", "25P01", "3B001", "34000", "26000", "42P05"}
-PARTS = (Comparison, Comparison, Calls, Sessions, Protocol)
-ON_REQUEST = (Pipelines,)  # Differences of it are not settled yet.
+PARTS = (Comparison, Comparison, Calls, Sessions, Protocol, Pipelines)
 
 
 def report(seed, kind, statements, theirs, ours):
@@ -669,7 +698,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=0, help="how many; 0: until --seconds have passed")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--statements", type=int, default=60, help="of each seed")
-    parser.add_argument("--part", choices=sorted({part.__name__.lower() for part in PARTS + ON_REQUEST}), help="one of the parts; otherwise the seed chooses")
+    parser.add_argument("--part", choices=sorted({part.__name__.lower() for part in PARTS}), help="one of the parts; otherwise the seed chooses")
     parser.add_argument("--generator", choices=("generator", "deep", "wide", "shop", "kinds", "scripts", "objects", "transactions", "plans"), help="of the parts comparison and sessions")
     parser.add_argument("--census", action="store_true", help="say how often each kind of statement was drawn")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first 50 differences")
@@ -686,7 +715,7 @@ def main():
     seed, compared, failed, found, refused = options.seed, 0, 0, 0, {}
     try:
         while (seed < options.seed + options.seeds if options.seeds else time.monotonic() < end):
-            part = next(part for part in PARTS + ON_REQUEST if part.__name__.lower() == options.part) if options.part else PARTS[seed % len(PARTS)]
+            part = next(part for part in PARTS if part.__name__.lower() == options.part) if options.part else PARTS[seed % len(PARTS)]
             comparison = part(options.postgres or postgres.dsn, isopod_dsn, seed, options.statements)
             try:
                 comparison.run()

@@ -47,7 +47,7 @@ class Protocol(ClusterTest):
             wire.socket.sendall(step(b"SELECT sum(a) FROM t") + message(b"H"))
             wire.until(b"C")
             session.run("UPDATE t SET a = a + 10")
-            self.assertEqual(tags(b"INSERT INTO t SELECT 100 + sum(a) FROM t"), ["40001"])
+            self.assertEqual(tags(b"INSERT INTO t SELECT 100 + sum(a) FROM t"), ["INSERT 0 1", "40001"])  # The Sync commits.
             wire.socket.close()
 
     def test_portals_run_once(self):
@@ -152,3 +152,110 @@ class Protocol(ClusterTest):
             with self.assertRaises(ConnectionError):
                 wire.until(b"Z")
             wire.socket.close()
+
+    def test_portals_last_as_long_as_their_transaction(self):
+        """Without a transaction block that is up to the Sync, or to what ends the transaction before it."""
+        server = self.cluster("protocol", shards=1)
+        with server.connect() as session:
+            session.run("CREATE TABLE lasting (a int)")
+        wire = self.wire(server)
+
+        def answers(*messages):
+            wire.socket.sendall(b"".join(messages) + message(b"S"))
+            return [body[:-1].decode() if kind == b"C" else fields(body)["C"] if kind == b"E" else "suspended" for kind, body in wire.until(b"Z") if kind in b"CEs"]
+
+        def execute(rows):
+            return message(b"E", b"\0" + struct.pack("!I", rows))
+        prepared = step(b"DEALLOCATE ALL")
+        self.assertEqual(answers(prepared, execute(0)), ["DEALLOCATE ALL", "55000"])
+        self.assertEqual(answers(execute(0)), ["34000"])
+        for ending in (b"COMMIT", b"ROLLBACK", b"DISCARD ALL"):
+            self.assertEqual(answers(step(ending), execute(0)), [ending.decode(), "34000"])
+        rows = message(b"P", b"\0SELECT generate_series(1, 5)\0\0\0") + message(b"B", b"\0" * 8)
+        self.assertEqual(answers(rows, execute(2), execute(2), execute(2), execute(2)), ["suspended", "suspended", "SELECT 1", "SELECT 0"])
+        # Changes are made as a whole, be it that only some of their rows are taken, and are told with the rows of each answer.
+        rows = message(b"P", b"\0INSERT INTO lasting SELECT generate_series(1, 5000) RETURNING a\0\0\0") + message(b"B", b"\0" * 8)
+        self.assertEqual(answers(rows, execute(2)), ["suspended"])
+        with server.connect() as session:
+            self.assertEqual(session.value("SELECT count(*) FROM lasting"), 5000)
+        self.assertEqual(answers(rows, execute(4998), execute(5)), ["suspended", "INSERT 0 2"])
+        rows = message(b"P", b"\0EXPLAIN ANALYZE SELECT a FROM lasting ORDER BY a\0\0\0") + message(b"B", b"\0" * 8)
+        self.assertEqual(answers(rows, execute(1), execute(0)), ["suspended", "EXPLAIN"])
+        # In a failed transaction they are there, and do not run.
+        self.assertEqual(answers(step(b"BEGIN"), step(b"SELECT 1/0")), ["BEGIN", "22012"])
+        self.assertEqual(answers(execute(0)), ["25P02"])
+        self.assertEqual(answers(step(b"ROLLBACK"), execute(0)), ["ROLLBACK", "34000"])
+        wire.socket.close()
+
+    def test_what_must_be_alone(self):
+        """25001 in a transaction block, and beside other statements of a message or before a Sync; nothing of it is done."""
+        server = self.cluster("protocol", shards=1)
+        wire = self.wire(server)
+
+        def query(sql):
+            wire.socket.sendall(message(b"Q", sql.encode() + b"\0"))
+            return [fields(body)["C"] for kind, body in wire.until(b"Z") if kind == b"E"]
+        self.assertEqual(query("CREATE TABLE alone (a int)"), [])
+        for sql in ("VACUUM", "CREATE DATABASE alone", "DROP DATABASE nosuch", "DISCARD ALL", "CREATE INDEX CONCURRENTLY ON alone (a)", "REINDEX DATABASE defaultdb"):
+            for around in ("SELECT 1; %s", "%s; SELECT 1", "BEGIN; %s", "COMMIT; %s"):
+                self.assertEqual(query(around % sql), ["25001"], around % sql)
+                query("ROLLBACK")
+            wire.socket.sendall(step(b"INSERT INTO alone VALUES (1)") + step(sql.encode()) + message(b"S"))
+            self.assertEqual([fields(body)["C"] for kind, body in wire.until(b"Z") if kind == b"E"], ["25001"], sql)
+        with server.connect() as session:
+            self.assertEqual(session.rows("SELECT count(*) FROM alone UNION ALL SELECT count(*) FROM pg_database WHERE datname = 'alone'"), [(0,), (0,)])
+        wire.socket.close()
+
+    def test_settings_are_told_before_the_client_is_asked(self):
+        """Once, just before ReadyForQuery, and only what is another value then; a failed transaction's are gone at once."""
+        server = self.cluster("protocol", shards=1)
+        wire = self.wire(server)
+
+        def kinds(*messages):
+            wire.socket.sendall(b"".join(messages))
+            return [kind.decode() if kind != b"S" else body[:-1].replace(b"\0", b"=").decode() for kind, body in wire.until(b"Z")]
+        self.assertEqual(kinds(message(b"Q", b"SET application_name = 'x'; SET application_name = 'y'; SELECT 1\0")), ["C", "C", "T", "D", "C", "application_name=y", "Z"])
+        self.assertEqual(kinds(message(b"Q", b"BEGIN; SET application_name = 'z'; ROLLBACK\0")), ["C", "C", "C", "Z"])
+        self.assertEqual(kinds(message(b"Q", b"BEGIN; SET application_name = 'z'\0")), ["C", "C", "application_name=z", "Z"])
+        self.assertEqual(kinds(message(b"Q", b"SELEC\0")), ["E", "application_name=y", "Z"])
+        self.assertEqual(kinds(message(b"Q", b"ROLLBACK\0")), ["C", "Z"])
+        self.assertEqual(kinds(step(b"SET DateStyle = 'German'"), step(b"SELECT 1"), message(b"S")), ["1", "2", "C", "1", "2", "D", "C", "DateStyle=German, DMY", "Z"])
+        wire.socket.close()
+
+    def test_constraints_that_the_sync_finds_broken(self):
+        """The statement has been told to be done: COMMIT, which is the Sync, fails."""
+        server = self.cluster("protocol", shards=1)
+        with server.connect() as session:
+            session.run("CREATE TABLE one (a int PRIMARY KEY)")
+            session.run("CREATE TABLE two (a int REFERENCES one DEFERRABLE INITIALLY DEFERRED)")
+            wire = self.wire(server)
+            wire.socket.sendall(step(b"INSERT INTO two VALUES (1)") + message(b"S"))
+            self.assertEqual([kind.decode() for kind, _ in wire.until(b"Z")], ["1", "2", "C", "E", "Z"])
+            wire.socket.close()
+            self.assertEqual(session.rows("SELECT * FROM two"), [])
+
+    def test_types_of_parameters(self):
+        """A parameter that is only asked whether it is NULL has the type of its other uses, and none without them."""
+        server = self.cluster("protocol", shards=1)
+        wire = self.wire(server)
+        self.assertEqual([answer for answer in wire.run("SELECT $1 IS NULL", [], [b"1"], [], [], 0) if answer[0] == "error"], [("error", "42P18")])
+        answers = wire.run("SELECT g FROM generate_series(1, 3) g WHERE $1 IS NULL OR g = $1", [], [b"2"], [], [], 0)
+        self.assertIn(("t", struct.pack("!HI", 1, 23)), answers)
+        self.assertIn(("D", b"\0\1\0\0\0\x012"), answers)
+        self.assertEqual(len([answer for answer in wire.run("SELECT g FROM generate_series(1, 3) g WHERE $1 IS NULL OR g = $1", [], [None], [], [], 0) if answer[0] == "D"]), 3)
+        wire.socket.close()
+
+    def test_cursors_are_portals(self):
+        """What DECLARE makes the protocol can run, describe and close, and CLOSE what Bind makes."""
+        server = self.cluster("protocol", shards=1)
+        wire = self.wire(server)
+
+        def answers(*messages):
+            wire.socket.sendall(b"".join(messages) + message(b"S"))
+            return [body[:-1].decode() if kind == b"C" else fields(body)["C"] if kind == b"E" else kind.decode() for kind, body in wire.until(b"Z")]
+        self.assertEqual(answers(step(b"BEGIN"), step(b"DECLARE c CURSOR FOR VALUES (1), (2), (3)")), ["1", "2", "BEGIN", "1", "2", "DECLARE CURSOR", "Z"])
+        execute = message(b"E", b"c\0" + struct.pack("!I", 2))
+        self.assertEqual(answers(message(b"D", b"Pc\0"), execute, execute), ["T", "D", "D", "s", "D", "SELECT 1", "Z"])
+        self.assertEqual(answers(message(b"C", b"Pc\0"), message(b"P", b"\0SELECT 1\0\0\0"), message(b"B", b"p\0" + b"\0" * 7), step(b"CLOSE p"), message(b"E", b"p\0\0\0\0\0")),
+                         ["3", "1", "2", "1", "2", "CLOSE CURSOR", "34000", "Z"])
+        wire.socket.close()
