@@ -255,6 +255,7 @@ struct status sequence_set(struct task *task, struct session *session,
     if (is_called) {
         memory->value = value;
         memory->has_value = true;
+        if (session->last_sequence == sequence->id) session->last_sequence_value = (uint64_t)value;
     }
 out:
     return st;
