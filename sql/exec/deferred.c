@@ -553,7 +553,8 @@ struct status deferred_set_execute(struct statement_context *context)
     uint32_t count;
 
     // Names are looked at in any case.
-    if (session->txn_state != TXN_OPEN)
+    // A block is asked only of what the client has sent, not of what an EXECUTE runs.
+    if (session->txn_state != TXN_OPEN && session->nested == 0)
         session_notice(session, "WARNING",
             status_make(E_NO_ACTIVE_TRANSACTION,
                 "SET CONSTRAINTS can only be used in transaction blocks"));

@@ -60,7 +60,8 @@ static struct status lock_execute(struct statement_context *context)
 {
     struct status st = STATUS_OK;
     const struct lock_table *lock = context->statement->as.lock_table;
-    if (context->session->txn_state != TXN_OPEN)
+    // A block is asked only of what the client has sent, not of what an EXECUTE runs.
+    if (context->session->txn_state != TXN_OPEN && context->session->nested == 0)
         return status_make(
             E_NO_ACTIVE_TRANSACTION_BLOCK, "LOCK TABLE can only be used in transaction blocks");
     for (uint32_t i = 0; i < lock->tables.count; i++)

@@ -263,7 +263,8 @@ static struct status refuse_definition(struct statement_context *context)
     const struct declare_cursor *declare = context->statement->as.declare_cursor;
     struct session *session = context->session;
     bool locks = declare->query->locking_count > 0;
-    if (!declare->hold && session->txn_state != TXN_OPEN)
+    // A block is asked only of what the client has sent, not of what an EXECUTE runs.
+    if (!declare->hold && session->txn_state != TXN_OPEN && session->nested == 0)
         return status_make(E_NO_ACTIVE_TRANSACTION,
             "DECLARE CURSOR can only be used in transaction blocks");
     if (cursor_find(session, declare->name) != NULL || portal_find(session, declare->name) != NULL ||

@@ -360,7 +360,9 @@ static struct status set_execute(struct statement_context *context)
         vars_reset_all(session);
         goto out;
     }
-    if (set->local && session->txn_state != TXN_OPEN && session->statements->several != SEVERAL_IN_QUERY)
+    // A block is asked only of what the client has sent, not of what an EXECUTE runs.
+    if (set->local && session->txn_state != TXN_OPEN && session->nested == 0 &&
+        session->statements->several != SEVERAL_IN_QUERY)
         warn(session, E_NO_ACTIVE_TRANSACTION, "SET LOCAL can only be used in transaction blocks");
     if (set->kind == SET_CURRENT) text = vars_get(session, set->name);
     if (set->kind == SET_VALUE) TRY(values_text(context, &set->values, &text));

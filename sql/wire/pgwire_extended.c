@@ -301,11 +301,32 @@ static bool is_transaction_control(const struct prepared *prepared)
     }
 }
 
-// Whether, once it has succeeded, nothing is left of the portals of its transaction, the own one included.
+// Whether it is of those that commit while they are at work. Then what follows up to the Sync is a new transaction, and the
+// portal is there in it, as PostgreSQL has it.
+static bool commits_at_work(const struct session *session, const struct prepared *prepared)
+{
+    if (!session->statements->alone) return false;
+    switch (prepared->statement->tag) {
+    case STATEMENT_VACUUM:
+    case STATEMENT_REINDEX: return true;
+    case STATEMENT_CREATE_INDEX: return prepared->statement->as.create_index->concurrently;
+    case STATEMENT_DROP: return prepared->statement->as.drop->object == OBJECT_INDEX;
+    default: return false;
+    }
+}
+
+// Whether, once it has succeeded, nothing is left of the other portals of its transaction.
 static bool ends_transaction(const struct session *session, const struct prepared *prepared)
 {
     return session->statements->alone || prepared->statement->tag == STATEMENT_COMMIT ||
            prepared->statement->tag == STATEMENT_ROLLBACK;
+}
+
+// Whether, once it has succeeded, its own portal is gone as well.
+static bool ends_portal(const struct session *session, const struct prepared *prepared)
+{
+    if (commits_at_work(session, prepared)) return false;
+    return ends_transaction(session, prepared) || prepared->statement->tag == STATEMENT_ROLLBACK_TO_SAVEPOINT;
 }
 
 // After a statement of an implicit transaction that goes on, or of a client's.
@@ -313,7 +334,7 @@ static void follow_up(struct task *task, struct session *session, const struct p
 {
     struct session_statements *all = session->statements;
     if (ends_transaction(session, prepared)) {
-        all->several = SEVERAL_NONE;
+        all->several = commits_at_work(session, prepared) ? SEVERAL_IN_PIPELINE : SEVERAL_NONE;
         if (session->txn_state != TXN_OPEN) session_statements_txn_end(task, session);
     } else if (!is_transaction_control(prepared)) {
         all->several = SEVERAL_IN_PIPELINE;
@@ -345,8 +366,7 @@ static struct status run_portal(struct task *task, struct pgwire *wire, struct p
     if (failed(st)) st = status_copy(&session->statement_arena, st);
     // Of an implicit transaction that has failed nothing is left.
     const bool lost = failed(st) && session->txn_state != TXN_OPEN && session->txn_state != TXN_FAILED;
-    const bool over = !failed(st) && (ends_transaction(session, portal->prepared) ||
-                                         portal->prepared->statement->tag == STATEMENT_ROLLBACK_TO_SAVEPOINT);
+    const bool over = !failed(st) && ends_portal(session, portal->prepared);
     if (!failed(st)) follow_up(task, session, portal->prepared);
     if (lost || over)
         portal_free(task, portal);

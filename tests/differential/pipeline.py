@@ -169,14 +169,16 @@ def same(theirs, ours):
     there, here = first
     if there[0] == here[0] == "error" and there[2] == here[2] == "42P02":
         return True  # Where the parameter stands that there is none of in a simple query.
-    if there[0] == "error" and there[2] == "25P02" and here[0] == "error" and here[2] == "34000":
-        return None  # A simple query that has failed leaves its portal, which has no name and can only be closed.
+    if here[0] == "error" and here[2] == "34000" and ours[-1] == ("Z", b"E") and (there[0] in ("I", "n") or there[0] == "error" and there[2] == "25P02"):
+        return None  # In a block a simple query or a Bind that has failed leaves its portal, which can only be closed.
+    if ("C", b"DISCARD TEMP\0") in ours[:ours.index(here)]:
+        return None  # What came before it up to the Sync is committed here, and its portals end.
+    if there[0] == "error" and there[2] == "55006":
+        return None  # What a portal reads, or a key waits for, is changed here all the same; what is refused there for that is open here.
     if there[0] == "error" and there[2][:2] == "22" and here[0] == "2":
         return None  # PostgreSQL plans, and computes what is constant, at Bind.
     if there[0] == "error" and (there[2] == "25006" or there[3].startswith("SET TRANSACTION ")):
         return None  # Seen at Bind there; and SET TRANSACTION without a block, which warns on both sides, holds up to the Sync.
-    if there[0] == here[0] == "error" and (there[2], here[2]) == ("55000", "34000") and ours[ours.index(here) - 1][1] in (b"VACUUM\0", b"CREATE INDEX\0"):
-        return None  # What commits while it is at work leaves its portal, which can only be closed.
     if here[0] == "error" and here[2][:2] == "22" and there[0] in ("D", "s"):
         return None  # Rows are computed many at a time: of a portal that wants few the others are not looked at there.
     return False

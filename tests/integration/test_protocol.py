@@ -202,8 +202,43 @@ class Protocol(ClusterTest):
                 query("ROLLBACK")
             wire.socket.sendall(step(b"INSERT INTO alone VALUES (1)") + step(sql.encode()) + message(b"S"))
             self.assertEqual([fields(body)["C"] for kind, body in wire.until(b"Z") if kind == b"E"], ["25001"], sql)
+        # What has committed while it was at work is the first of a new transaction up to the Sync, and leaves its portal, which
+        # does not run again, and no other.
+        again = message(b"E", b"\0" * 5)
+        other = message(b"P", b"other\0SELECT 1\0\0\0") + message(b"B", b"other\0other\0" + b"\0" * 6)
+        for sql in ("VACUUM alone", "CREATE INDEX CONCURRENTLY beside ON alone (a)", "REINDEX DATABASE defaultdb", "DROP INDEX CONCURRENTLY beside"):
+            for after, code in ((again, "55000"), (step(b"DISCARD ALL"), "25001"), (message(b"E", b"other\0" + b"\0" * 4), "34000")):
+                wire.socket.sendall(other + step(sql.replace("beside", "beside" + code).encode()) + after + message(b"C", b"Sother\0") + message(b"S"))
+                self.assertEqual([body.decode() if kind == b"C" else fields(body)["C"] for kind, body in wire.until(b"Z") if kind in b"CE"], [" ".join(sql.split()[:1 + (sql[0] in "CD")]) + "\0", code], sql)
+                wire.socket.sendall(message(b"C", b"Sother\0") + message(b"S"))
+                wire.until(b"Z")
+            wire.socket.sendall(step(sql.encode()) + step(b"INSERT INTO alone VALUES (1)") + step(b"SELECT 1/0") + message(b"S"))
+            self.assertEqual([fields(body)["C"] for kind, body in wire.until(b"Z") if kind == b"E"], ["22012"], sql)
         with server.connect() as session:
             self.assertEqual(session.rows("SELECT count(*) FROM alone UNION ALL SELECT count(*) FROM pg_database WHERE datname = 'alone'"), [(0,), (0,)])
+        wire.socket.close()
+
+    def test_what_is_executed_asks_for_no_block(self):
+        """Only what the client itself sends is refused, or warned of, outside of a transaction block; the statement's own transaction ends what it has made."""
+        server = self.cluster("protocol", shards=1)
+        wire = self.wire(server)
+
+        def answers(*messages):
+            wire.socket.sendall(b"".join(messages))
+            return [fields(body)["C"] if kind in b"EN" else body[:-1].decode() for kind, body in wire.until(b"Z") if kind in b"CEN"]
+        sync = message(b"S")
+        self.assertEqual(answers(step(b"CREATE TABLE blocks (a int)"), sync), ["CREATE TABLE"])
+        for sql, tag, sent in (("SET LOCAL DateStyle = 'German'", "SET", ["25P01", "SET"]), ("SET CONSTRAINTS ALL IMMEDIATE", "SET CONSTRAINTS", ["25P01", "SET CONSTRAINTS"]),
+                               ("LOCK TABLE blocks", "LOCK TABLE", ["25P01"]), ("DECLARE c CURSOR FOR VALUES (1), (2)", "DECLARE CURSOR", ["25P01"])):
+            self.assertEqual(answers(step(sql.encode()), sync), sent)
+            self.assertEqual(answers(message(b"P", b"s\0" + sql.encode() + b"\0\0\0"), step(b"EXECUTE s"), sync), [tag])
+            self.assertEqual(answers(message(b"Q", b"EXECUTE s\0")), [tag])
+            self.assertEqual(answers(message(b"Q", b"FETCH c\0")), ["34000"])
+            if sql.startswith("DECLARE"):
+                self.assertEqual(answers(step(b"EXECUTE s"), step(b"FETCH ALL FROM c"), sync), [tag, "FETCH 2"])
+            self.assertEqual(answers(step(b"SHOW DateStyle"), step(b"DEALLOCATE s"), sync), ["SHOW", "DEALLOCATE"])
+        with server.connect() as session:
+            session.run("DROP TABLE blocks")
         wire.socket.close()
 
     def test_settings_are_told_before_the_client_is_asked(self):
