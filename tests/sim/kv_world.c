@@ -64,7 +64,7 @@ static struct status boot(struct task *task, void *arg)
     bool runs = false;
     struct kv_options options = {.dir = "/data/kv",
         .store = KV_STORE_MODEL,
-        .store_open = store_pair_of(kv->world.run),
+        .store_open = store_pair_of(kv->world.run, STORE_PAIR_LONGEST),
         .slices_per_shard = kv->slices_per_shard,
         .log_segment_bytes = 2u << 20};
     if (kv->several) TRY(identify(task, node, &options));

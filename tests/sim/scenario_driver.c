@@ -33,7 +33,7 @@ static struct status spoilt_main(struct task *task, void *arg)
     struct status st;
     struct store *store = NULL;
     const struct store_options options = {.home = "/data/spoilt"};
-    const store_open_fn open = store_pair_of(arg);
+    const store_open_fn open = store_pair_of(arg, STORE_PAIR_LONGEST);
     if (open == NULL) return STATUS_OK;
     TRY(open(task, &options, &store));
     TRY(store_begin(store));
@@ -68,7 +68,7 @@ static struct status cut_short_main(struct task *task, void *arg)
     struct store *store = NULL;
     struct store_cursor *cursor = NULL;
     const struct store_options options = {.home = "/data/cut"};
-    const store_open_fn open = store_pair_of(cut->run);
+    const store_open_fn open = store_pair_of(cut->run, STORE_PAIR_LONGEST);
     if (open == NULL) return STATUS_OK;
     TRY(open(task, &options, &store));
     TRY(store_cursor_open(store, STORE_CURRENT, &cursor));

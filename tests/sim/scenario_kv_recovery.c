@@ -458,7 +458,7 @@ static struct status node_init(struct task *task, void *arg)
     // The same number of slices whatever the shards of the first start.
     const struct kv_options options = {.dir = "/data/kv",
         .store = KV_STORE_MODEL,
-        .store_open = store_pair_of(world->run),
+        .store_open = store_pair_of(world->run, LARGE_BYTES),
         .slices_per_shard = SLICES,
         .log_segment_bytes = 6u << 20};
     struct status st = kv_start(task, &options);

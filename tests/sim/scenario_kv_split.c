@@ -103,7 +103,7 @@ static struct status node_init(struct task *task, void *arg)
     struct world *world = arg;
     const struct kv_options options = {.dir = "/data/kv",
         .store = KV_STORE_MODEL,
-        .store_open = store_pair_of(world->run),
+        .store_open = store_pair_of(world->run, STORE_PAIR_LONGEST),
         .log_segment_bytes = 4u << 20,
         .range_bytes_max = RANGE_BYTES_MAX};
     struct kv_range *ranges;

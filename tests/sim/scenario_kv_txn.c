@@ -609,7 +609,7 @@ static struct status node_init(struct task *task, void *arg)
     struct world *world = arg;
     struct kv_options options = {.dir = "/data/kv",
         .store = KV_STORE_MODEL,
-        .store_open = store_pair_of(world->run),
+        .store_open = store_pair_of(world->run, STORE_PAIR_LONGEST),
         .slices_per_shard = 4,
         .log_segment_bytes = 2u << 20};
     struct status st;

@@ -70,7 +70,7 @@ static struct status parts_start(struct task *task, struct world_node *node,
     char address[NET_ADDRESS_BYTES];
     struct kv_options options = {.dir = "/data/kv",
         .store = KV_STORE_MODEL,
-        .store_open = store_pair_of(node->world->run),
+        .store_open = store_pair_of(node->world->run, STORE_PAIR_LONGEST),
         .log_segment_bytes = 4u << 20,
         .slices_per_shard = wanted->slices_per_shard,
         .replicas = wanted->replicas};

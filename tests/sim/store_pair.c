@@ -404,12 +404,15 @@ static struct status pair_open(
     return STATUS_OK;
 }
 
-store_open_fn store_pair_of(struct sim_run *run)
+#define PIECES_MOST 64u // Of a value, about.
+
+store_open_fn store_pair_of(struct sim_run *run, uint32_t longest)
 {
     // In half of the runs what is a long value elsewhere is one of some bytes.
     const uint64_t draw = hash_bytes_seed(BYTES_LITERAL("long values"), run->seed);
     const bool small = draw % 2 == 1;
-    mvcc_pieces_set(small ? 1 + (uint32_t)(draw >> 8) % 24 : 0, small ? 8u << (draw >> 16) % 7 : 0);
+    const uint32_t drawn = 8u << (draw >> 16) % 7, least = longest / PIECES_MOST;
+    mvcc_pieces_set(small ? 1 + (uint32_t)(draw >> 8) % 24 : 0, small ? (drawn > least ? drawn : least) : 0);
     if (run->again || run->seed % STORE_PAIR_EVERY != 1) return NULL;
     watched = run;
     return pair_open;

@@ -13,8 +13,10 @@
 
 #define STORE_PAIR_EVERY 10u
 
-// For kv_options.store_open of a node of this run; NULL: it has the model alone.
-store_open_fn store_pair_of(struct sim_run *run);
+// For kv_options.store_open of a node of this run; NULL: it has the model alone. Its longest values have about `longest`
+// bytes: where long values are drawn to be short, these lie in some dozens of pieces, not in thousands.
+store_open_fn store_pair_of(struct sim_run *run, uint32_t longest);
+#define STORE_PAIR_LONGEST 1024u // Of most scenarios.
 // Everything in both is compared; a difference is a violation. Nothing for another store.
 void store_pair_compare(struct store *store);
 // The simulation is over: what crashes have left open is closed.
