@@ -163,15 +163,15 @@ def same(theirs, ours):
     theirs, ours = told(theirs), told(ours)
     if theirs == ours:
         return True
-    first = next((pair for pair in zip(theirs, ours) if pair[0] != pair[1]), None)
-    if first is None:
+    at = next((at for at, pair in enumerate(zip(theirs, ours)) if pair[0] != pair[1]), None)
+    if at is None:
         return False
-    there, here = first
+    there, here = theirs[at], ours[at]
     if there[0] == here[0] == "error" and there[2] == here[2] == "42P02":
         return True  # Where the parameter stands that there is none of in a simple query.
     if here[0] == "error" and here[2] == "34000" and ours[-1] == ("Z", b"E") and (there[0] in ("I", "n") or there[0] == "error" and there[2] == "25P02"):
         return None  # In a block a simple query or a Bind that has failed leaves its portal, which can only be closed.
-    if ("C", b"DISCARD TEMP\0") in ours[:ours.index(here)]:
+    if ("C", b"DISCARD TEMP\0") in ours[:at]:
         return None  # What came before it up to the Sync is committed here, and its portals end.
     if there[0] == "error" and there[2] == "55006":
         return None  # What a portal reads, or a key waits for, is changed here all the same; what is refused there for that is open here.
