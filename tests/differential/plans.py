@@ -39,12 +39,7 @@ CHOICES = {"n": ["1", "2", "3", "4", "7", "15"], "t": ["'x'", "'y'", "NULL", "'l
 
 
 class Plans(Scripts):
-    def filled(self, choices):
-        text = self.pick(choices)
-        for name, values in CHOICES.items():
-            while "<%s>" % name in text:
-                text = text.replace("<%s>" % name, self.pick(values), 1)
-        return text
+    choices = CHOICES
 
     def block(self):
         within = [self.filled(STATEMENTS if self.chance(0.65) else DEFINITIONS) for _ in range(self.random.randint(1, 5))]

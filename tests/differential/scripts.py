@@ -52,6 +52,14 @@ class Scripts:
     def chance(self, share):
         return self.random.random() < share
 
+    def filled(self, templates):
+        """One of them, each "<name>" in it replaced by one of the class's `choices` of that name."""
+        text = self.pick(templates)
+        for name, values in self.choices.items():
+            while "<%s>" % name in text:
+                text = text.replace("<%s>" % name, self.pick(values), 1)
+        return text
+
     def relation(self):
         return self.pick(TABLES + TABLES + VIEWS)
 

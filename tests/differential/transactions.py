@@ -45,12 +45,7 @@ CHOICES = {"n": ["1", "2", "3", "4", "5", "6", "9"], "m": ["10", "20", "30", "40
 
 
 class Transactions(Scripts):
-    def filled(self, choices):
-        text = self.pick(choices)
-        for name, values in CHOICES.items():
-            while "<%s>" % name in text:
-                text = text.replace("<%s>" % name, self.pick(values), 1)
-        return text
+    choices = CHOICES
 
     def some(self, most):
         return [self.filled(STATEMENTS if self.chance(0.78) else DEFINITIONS) for _ in range(self.random.randint(1, most))]
