@@ -142,7 +142,9 @@ out:
     return st;
 }
 
-struct status staged_apply_seal(struct slice *slice, const struct entry_op *op)
+// Changes a state that is there; `change` says false of an entry that comes too late.
+static struct status state_change(struct slice *slice, const struct entry_op *op,
+    bool (*change)(struct staged *state, struct arena *arena, const struct entry_op *op))
 {
     struct status st = STATUS_OK;
     struct staged state;
@@ -150,36 +152,43 @@ struct status staged_apply_seal(struct slice *slice, const struct entry_op *op)
     bool found;
     arena_init(&arena, NULL);
     TRY(state_load(slice, &arena, op->txn, &state, &found));
-    if (!found || state.state != STAGED_OPEN || state.sequence != op->sequence) goto out;
-    size_t count = op->value.size / sizeof(struct staged_hidden);
-    if (count > STAGED_HIDDEN_MAX) count = STAGED_HIDDEN_MAX; // Refused before it was proposed.
-    state.state = STAGED_SEALED;
+    if (!found || !change(&state, &arena, op)) goto out;
     state.ts = op->ts;
-    state.hidden_count = (uint32_t)count;
-    state.hidden = ARENA_ARRAY(&arena, struct staged_hidden, count);
-    if (count > 0) memcpy(state.hidden, op->value.data, count * sizeof *state.hidden);
     st = state_put(slice, &arena, &state);
 out:
     arena_fini(&arena);
     return st;
 }
 
+static bool seal(struct staged *state, struct arena *arena, const struct entry_op *op)
+{
+    if (state->state != STAGED_OPEN || state->sequence != op->sequence) return false;
+    size_t count = op->value.size / sizeof(struct staged_hidden);
+    if (count > STAGED_HIDDEN_MAX) count = STAGED_HIDDEN_MAX; // Refused before it was proposed.
+    state->state = STAGED_SEALED;
+    state->hidden_count = (uint32_t)count;
+    state->hidden = ARENA_ARRAY(arena, struct staged_hidden, count);
+    if (count > 0) memcpy(state->hidden, op->value.data, count * sizeof *state->hidden);
+    return true;
+}
+
+struct status staged_apply_seal(struct slice *slice, const struct entry_op *op)
+{
+    return state_change(slice, op, seal);
+}
+
+static bool resolve(struct staged *state, struct arena *arena, const struct entry_op *op)
+{
+    (void)arena;
+    if (state->state > STAGED_SEALED) return false;
+    if (op->commit && state->state != STAGED_SEALED) return false; // Never asked for.
+    state->state = op->commit ? STAGED_COMMITTED : STAGED_ABORTED;
+    return true;
+}
+
 struct status staged_apply_resolve(struct slice *slice, const struct entry_op *op)
 {
-    struct status st = STATUS_OK;
-    struct staged state;
-    struct arena arena;
-    bool found;
-    arena_init(&arena, NULL);
-    TRY(state_load(slice, &arena, op->txn, &state, &found));
-    if (!found || state.state > STAGED_SEALED) goto out;
-    if (op->commit && state.state != STAGED_SEALED) goto out; // Never asked for.
-    state.state = op->commit ? STAGED_COMMITTED : STAGED_ABORTED;
-    state.ts = op->ts;
-    st = state_put(slice, &arena, &state);
-out:
-    arena_fini(&arena);
-    return st;
+    return state_change(slice, op, resolve);
 }
 
 // Rows to go: nothing changes while they are read.

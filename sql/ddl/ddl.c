@@ -312,6 +312,14 @@ out:
     return st;
 }
 
+bool ddl_has_id(const uint32_t *ids, uint32_t count, uint32_t id)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (ids[i] == id) return true;
+    }
+    return false;
+}
+
 void ddl_remove_id(uint32_t *ids, uint32_t *count, uint32_t id)
 {
     for (uint32_t i = 0; i < *count; i++) {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// DROP, TRUNCATE.
+// DROP, and DROP TABLE, VIEW and SEQUENCE; what depends on them is in the way, or goes with them.
 #include "sql/ddl/ddl_internal.h"
-
-#include <stdlib.h>
 
 #include "sql/catalog/catalog_text.h"
 #include "sql/catalog/pg_catalog.h"
@@ -25,10 +23,7 @@ struct drop_set {
 
 static bool set_has(const struct drop_set *set, uint32_t id)
 {
-    for (uint32_t i = 0; i < set->count; i++) {
-        if (set->ids[i] == id) return true;
-    }
-    return false;
+    return ddl_has_id(set->ids, set->count, id);
 }
 
 static void set_add(struct drop_set *set, uint32_t id)
@@ -36,7 +31,7 @@ static void set_add(struct drop_set *set, uint32_t id)
     DDL_APPEND(set->context->arena, set->ids, set->count, id);
 }
 
-static const char *kind_of(const struct table_desc *table)
+const char *ddl_kind_of(const struct table_desc *table)
 {
     return table->materialized                ? "materialized view"
            : table->kind == RELATION_VIEW     ? "view"
@@ -74,7 +69,7 @@ static struct status refuse_blocked(const struct drop_set *set, uint32_t dropped
             ? ddl_error(set->context, E_DEPENDENT_OBJECTS_EXIST,
                   "cannot drop desired object(s) because other objects depend on them")
             : ddl_error(set->context, E_DEPENDENT_OBJECTS_EXIST,
-                  "cannot drop %s %s because other objects depend on it", kind_of(table), ddl_shown(set->context, table));
+                  "cannot drop %s %s because other objects depend on it", ddl_kind_of(table), ddl_shown(set->context, table));
     st = status_detail(arena, st, "%s", set->blocking);
     return status_hint(arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
 }
@@ -152,14 +147,14 @@ static struct status drop_views_of(struct drop_set *set, const struct table_desc
             context->task, context->session, context->arena, table->depended_by[i], &view));
         if (set->behavior != DROP_CASCADE) {
             in_the_way(set, table,
-                arena_printf(context->arena, "%s %s depends on %s %s", kind_of(view), ddl_shown(context, view),
-                    kind_of(table), ddl_shown(context, table)));
+                arena_printf(context->arena, "%s %s depends on %s %s", ddl_kind_of(view), ddl_shown(context, view),
+                    ddl_kind_of(table), ddl_shown(context, table)));
             set_add(set, view->id);
             TRY(drop_views_of(set, view));
             TRY(drop_functions_of(set, view));
             continue;
         }
-        ddl_cascades_to(context, "%s %s", kind_of(view), ddl_shown(context, view));
+        ddl_cascades_to(context, "%s %s", ddl_kind_of(view), ddl_shown(context, view));
         set_add(set, view->id);
         TRY(drop_one(set, view));
     }
@@ -309,7 +304,7 @@ static struct status drop_functions_of(struct drop_set *set, const struct table_
         set_add(set, functions[i]->id);
         if (set->behavior != DROP_CASCADE) {
             in_the_way(set, table,
-                arena_printf(context->arena, "function %s depends on %s %s%s", text, takes ? "type" : kind_of(table),
+                arena_printf(context->arena, "function %s depends on %s %s%s", text, takes ? "type" : ddl_kind_of(table),
                     ddl_shown(context, table), arrays ? "[]" : ""));
             continue;
         }
@@ -379,10 +374,9 @@ struct status ddl_drop_column_sequence(struct statement_context *context, const 
     return failed(st) ? st : refuse_blocked(&set, 1);
 }
 
-// --- DROP TABLE, VIEW, SEQUENCE, INDEX ----------------------------------------------------------------
+// --- DROP TABLE, VIEW, SEQUENCE ----------------------------------------------------------------------
 
-// The hint with which another kind of relation is refused.
-static struct status use_other_drop(
+struct status ddl_use_other_drop(
     struct statement_context *context, struct status refused, const struct object_name *name)
 {
     const struct table_desc *found;
@@ -394,7 +388,7 @@ static struct status use_other_drop(
     st = catalog_table(
         context->task, context->session, name->catalog, name->schema, name->name, true, &found);
     if (failed(st) || found == NULL) return refused;
-    const char *kind = kind_of(found), *verb = found->materialized ? "MATERIALIZED VIEW"
+    const char *kind = ddl_kind_of(found), *verb = found->materialized ? "MATERIALIZED VIEW"
                        : found->kind == RELATION_VIEW              ? "VIEW"
                        : found->kind == RELATION_SEQUENCE          ? "SEQUENCE"
                                                                    : "TABLE";
@@ -413,7 +407,7 @@ static struct status drop_relations(struct statement_context *context)
     for (uint32_t i = 0; i < drop->names.count; i++) {
         struct table_desc *table;
         st = ddl_edit(context, &drop->names.items[i], drop->if_exists, drop->object, &table);
-        if (status_is(st, E_WRONG_OBJECT_TYPE)) TRY(use_other_drop(context, st, &drop->names.items[i]));
+        if (status_is(st, E_WRONG_OBJECT_TYPE)) TRY(ddl_use_other_drop(context, st, &drop->names.items[i]));
         TRY(st);
         if (table == NULL || set_has(&set, table->id)) continue;
         if (table->id < CATALOG_FIRST_ID && !context->session->internal)
@@ -433,188 +427,7 @@ out:
     return st;
 }
 
-static struct status find_index(struct statement_context *context, const struct object_name *name,
-    bool missing_ok, const struct table_desc **table, const struct index_desc **index)
-{
-    struct status st = STATUS_OK;
-    if (name->table == NULL)
-        return catalog_index(context->task, context->session, name->catalog, name->schema,
-            name->name, missing_ok, table, index);
-    *index = NULL;
-    TRY(catalog_table(context->task, context->session, name->catalog, name->schema, name->table,
-        missing_ok, table));
-    if (*table == NULL) goto out;
-    for (uint32_t i = 0; i < (*table)->index_count; i++) {
-        if (strcmp((*table)->indexes[i].name, name->name) == 0) *index = &(*table)->indexes[i];
-    }
-    if (*index == NULL && !missing_ok)
-        st = ddl_error(context, E_UNDEFINED_OBJECT, "index \"%s\" does not exist", name->name);
-out:
-    return st;
-}
-
-static struct status drop_index(
-    struct statement_context *context, const struct table_desc *found, uint32_t index_id)
-{
-    struct status st = STATUS_OK;
-    struct table_desc *table;
-
-    TRY(catalog_edit_table(context->task, context->session, context->arena, found->id, &table));
-    TRY(privilege_check_owner(
-        context->task, context->session, table->owner, OBJECT_TABLE, table->name));
-    if (ddl_is_unfinished(table))
-        return ddl_error(context, E_OBJECT_IN_USE,
-            "relation \"%s\" is being changed by another schema change", table->name);
-    for (uint32_t i = 0; i < table->index_count; i++) {
-        struct index_desc index = table->indexes[i];
-        if (index.id != index_id) continue;
-        if (index.from_constraint || index.primary) {
-            st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
-                "cannot drop index %s because constraint %s on table %s requires it", index.name,
-                index.name, ddl_shown(context, table));
-            return status_hint(context->arena, st,
-                "You can drop constraint %s on table %s instead.", index.name, ddl_shown(context, table));
-        }
-        DDL_REMOVE(table->indexes, table->index_count, i);
-        TRY(catalog_free_name(
-            context->task, context->session, table->database_id, table->schema_id, index.name));
-        TRY(ddl_delete_comments(
-            context, COMMENT_ON_RELATION, catalog_index_oid(table->id, index.id)));
-        TRY(ddl_erase_later(context, table->id, &index.id, 1));
-        TRY(catalog_put_table(context->task, context->session, table));
-        break;
-    }
-out:
-    return st;
-}
-
-static struct status drop_indexes(struct statement_context *context)
-{
-    struct status st = STATUS_OK;
-    const struct drop *drop = context->statement->as.drop;
-
-    if (drop->concurrently)
-        TRY(statement_alone(context->session, context->arena, "DROP INDEX CONCURRENTLY"));
-    for (uint32_t i = 0; i < drop->names.count; i++) {
-        const struct table_desc *table;
-        const struct index_desc *index;
-        const struct object_name *name = &drop->names.items[i];
-        st = find_index(context, name, drop->if_exists, &table, &index);
-        if (name->table == NULL && status_is(st, E_WRONG_OBJECT_TYPE))
-            return use_other_drop(context, st, name);
-        TRY(st);
-        if (index == NULL) {
-            ddl_notice(context, "index \"%s\" does not exist, skipping", drop->names.items[i].name);
-            continue;
-        }
-        TRY(drop_index(context, table, index->id));
-    }
-out:
-    return st;
-}
-
-// --- DROP SCHEMA, DATABASE -----------------------------------------------------------------------------
-
-struct member { // What a schema holds, as a DETAIL names it.
-    uint32_t id;
-    const char *text;
-};
-struct members {
-    struct member *items;
-    uint32_t count;
-};
-
-static int compare_members(const void *a, const void *b)
-{
-    const struct member *x = a, *y = b;
-    return (x->id > y->id) - (x->id < y->id);
-}
-
-static bool is_column_sequence(const struct table_desc *table)
-{
-    return table->kind == RELATION_SEQUENCE && table->sequence.owner_table != 0;
-}
-
-// Statistics objects of tables of other schemas; those of its own tables go with them.
-static struct status statistics_members(
-    struct statement_context *context, const struct schema_desc *schema, struct members *members)
-{
-    struct status st = STATUS_OK;
-    const struct table_desc **tables;
-    uint32_t count;
-    TRY(catalog_list_tables(
-        context->task, context->session, context->arena, schema->database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        for (uint32_t k = 0; tables[i]->schema_id != schema->id && k < tables[i]->statistics_count; k++) {
-            const struct statistics_desc *statistics = &tables[i]->statistics[k];
-            if (statistics->schema_id != schema->id) continue;
-            const struct member member = {statistics->id,
-                arena_printf(context->arena, "statistics object %s.%s", schema->name, statistics->name)};
-            DDL_APPEND(context->arena, members->items, members->count, member);
-        }
-    }
-out:
-    return st;
-}
-
-static struct status drop_statistics_of_schema(
-    struct statement_context *context, uint32_t database_id, uint32_t schema_id)
-{
-    struct status st = STATUS_OK;
-    const struct table_desc **tables;
-    struct table_desc *table;
-    uint32_t count;
-    TRY(catalog_list_tables(
-        context->task, context->session, context->arena, database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        bool any = false;
-        for (uint32_t k = 0; k < tables[i]->statistics_count; k++)
-            any |= tables[i]->statistics[k].schema_id == schema_id;
-        if (!any) continue;
-        TRY(catalog_edit_table(
-            context->task, context->session, context->arena, tables[i]->id, &table));
-        for (uint32_t k = table->statistics_count; k-- > 0;)
-            if (table->statistics[k].schema_id == schema_id)
-                TRY(ddl_remove_statistics(context, table, k));
-        TRY(catalog_put_table(context->task, context->session, table));
-    }
-out:
-    return st;
-}
-
-#define MEMBERS_OF(list, format_text)                                                              \
-    do {                                                                                           \
-        TRY(list(context->task, context->session, context->arena, schema->database_id, &found,     \
-            &count));                                                                              \
-        for (uint32_t i = 0; i < count; i++) {                                                     \
-            if (found[i]->schema_id != schema->id || is_column_sequence(found[i])) continue;       \
-            const struct member member = {found[i]->id, (format_text)};                            \
-            DDL_APPEND(context->arena, members->items, members->count, member);                    \
-        }                                                                                          \
-    } while (0)
-
-// In the order in which all was made. Sequences of columns go with their tables.
-static struct status schema_members(
-    struct statement_context *context, const struct schema_desc *schema, struct members *members)
-{
-    struct status st = STATUS_OK;
-    struct arena *arena = context->arena;
-    const struct table_desc **found;
-    uint32_t count;
-    *members = (struct members){0};
-    MEMBERS_OF(catalog_list_tables,
-        arena_printf(arena, "%s %s", kind_of(found[i]), ddl_shown(context, found[i])));
-    MEMBERS_OF(catalog_list_functions, arena_printf(arena, "function %s", ddl_routine_text(context, found[i])));
-    MEMBERS_OF(catalog_list_collations, arena_printf(arena, "collation %s", found[i]->name));
-    MEMBERS_OF(catalog_list_types, arena_printf(arena, "type %s", ddl_shown(context, found[i])));
-    TRY(statistics_members(context, schema, members));
-    if (members->count > 0)
-        qsort(members->items, members->count, sizeof *members->items, compare_members);
-out:
-    return st;
-}
-
-static struct status drop_tables_where(
+struct status ddl_drop_relations_of(
     struct statement_context *context, uint32_t database_id, uint32_t schema_id)
 {
     struct status st = STATUS_OK;
@@ -628,7 +441,7 @@ static struct status drop_tables_where(
         if (schema_id == 0 || tables[i]->schema_id == schema_id) set_add(&set, tables[i]->id);
     }
     uint32_t listed = set.count;
-    // Functions that are in it are dropped below.
+    // Functions that are in it are the caller's to drop.
     TRY(catalog_list_functions(
         context->task, context->session, context->arena, database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++)
@@ -639,153 +452,6 @@ static struct status drop_tables_where(
             context->task, context->session, context->arena, set.ids[i], &table));
         TRY(drop_one(&set, table));
     }
-    TRY(catalog_list_functions(
-        context->task, context->session, context->arena, database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
-        TRY(ddl_remove_function(context, tables[i]));
-    }
-    TRY(catalog_list_collations(
-        context->task, context->session, context->arena, database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
-        TRY(ddl_remove_collation(context, tables[i]));
-    }
-    TRY(catalog_list_types(
-        context->task, context->session, context->arena, database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
-        TRY(ddl_remove_type(context, tables[i]));
-    }
-out:
-    return st;
-}
-
-// A type that goes with its schema takes no columns of other schemas with it: those are to be dropped first.
-static struct status type_used_elsewhere(
-    struct statement_context *context, const struct table_desc *type, uint32_t schema_id)
-{
-    struct status st = STATUS_OK;
-    const struct table_desc **tables;
-    uint32_t count;
-    TRY(catalog_list_tables(
-        context->task, context->session, context->arena, type->database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        for (uint32_t k = 0; tables[i]->schema_id != schema_id && k < tables[i]->column_count; k++) {
-            const struct column_desc *column = &tables[i]->columns[k];
-            bool uses = (type_is_user(column->type.oid) &&
-                            type_user_id(column->type.oid) == type->id) ||
-                        (column->domain != 0 && type_user_id(column->domain) == type->id);
-            if (!uses) continue;
-            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-                "dropping a schema whose type %s is used by column %s of table %s of another "
-                "schema is not supported",
-                type->name, column->name, tables[i]->name);
-        }
-    }
-out:
-    return st;
-}
-
-// RESTRICT: nothing is in it. CASCADE: nothing outside uses its types; tells what goes with it.
-static struct status schema_may_go(
-    struct statement_context *context, const struct schema_desc *schema, enum drop_behavior behavior)
-{
-    struct status st;
-    const struct table_desc **types;
-    struct members members;
-    struct buffer lines;
-    uint32_t count;
-
-    TRY(catalog_list_types(
-        context->task, context->session, context->arena, schema->database_id, &types, &count));
-    for (uint32_t i = 0; i < count; i++)
-        if (types[i]->schema_id == schema->id)
-            TRY(type_used_elsewhere(context, types[i], schema->id));
-    TRY(schema_members(context, schema, &members));
-    buffer_init(&lines, context->arena);
-    for (uint32_t i = 0; i < members.count; i++) {
-        if (behavior == DROP_CASCADE) ddl_cascades_to(context, "%s", members.items[i].text);
-        else
-            buffer_printf(&lines, "\n%s depends on schema %s", members.items[i].text, schema->name);
-    }
-    if (behavior == DROP_CASCADE || members.count == 0) goto out;
-    st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
-        "cannot drop schema %s because other objects depend on it", schema->name);
-    st = status_detail(context->arena, st, "%s", buffer_string(&lines) + 1);
-    st = status_hint(context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
-out:
-    return st;
-}
-
-static struct status drop_schema(
-    struct statement_context *context, const struct object_name *name, const struct drop *drop)
-{
-    struct status st = STATUS_OK;
-    const struct schema_desc *schema;
-
-    TRY(catalog_schema(
-        context->task, context->session, name->catalog, name->name, drop->if_exists, &schema));
-    if (schema == NULL) {
-        ddl_notice(context, "schema \"%s\" does not exist, skipping", name->name);
-        goto out;
-    }
-    if (schema->database_id == 0 || schema->id < CATALOG_FIRST_ID)
-        return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "cannot drop schema %s", name->name);
-    TRY(privilege_check_owner(
-        context->task, context->session, schema->owner, OBJECT_SCHEMA, schema->name));
-    TRY(schema_may_go(context, schema, drop->behavior));
-    uint32_t id = schema->id, database_id = schema->database_id;
-    TRY(drop_tables_where(context, database_id, id));
-    TRY(drop_statistics_of_schema(context, database_id, id));
-    TRY(catalog_free_name(context->task, context->session, database_id, 0, name->name));
-    TRY(catalog_delete_descriptor(context->task, context->session, id));
-    TRY(ddl_delete_comments(context, COMMENT_ON_SCHEMA, id));
-out:
-    return st;
-}
-
-struct status ddl_drop_database(struct statement_context *context)
-{
-    struct status st = STATUS_OK;
-    const struct drop *drop = context->statement->as.drop;
-    const char *name = drop->names.items[0].name;
-    const struct database_desc *database;
-    const struct schema_desc **schemas;
-    uint32_t count;
-
-    TRY(statement_alone(context->session, context->arena, "DROP DATABASE"));
-    TRY(catalog_database(context->task, context->session, name, drop->if_exists, &database));
-    if (database == NULL) {
-        ddl_notice(context, "database \"%s\" does not exist, skipping", name);
-        goto out;
-    }
-    if (database->id == CATALOG_SYSTEM_DATABASE)
-        return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "cannot drop a system database");
-    TRY(privilege_check_owner(
-        context->task, context->session, database->owner, OBJECT_DATABASE, database->name));
-    if (strcmp(context->session->database, name) == 0)
-        return ddl_error(context, E_OBJECT_IN_USE, "cannot drop the currently open database");
-    uint32_t id = database->id;
-    TRY(catalog_list_schemas(
-        context->task, context->session, context->arena, id, &schemas, &count));
-    if (drop->behavior == DROP_RESTRICT) {
-        const struct table_desc **tables;
-        uint32_t table_count;
-        TRY(catalog_list_tables(
-            context->task, context->session, context->arena, id, &tables, &table_count));
-        if (table_count > 0)
-            return ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
-                "database \"%s\" is not empty and RESTRICT was specified", name);
-    }
-    TRY(drop_tables_where(context, id, 0));
-    for (uint32_t i = 0; i < count; i++) {
-        TRY(catalog_free_name(context->task, context->session, id, 0, schemas[i]->name));
-        TRY(catalog_delete_descriptor(context->task, context->session, schemas[i]->id));
-    }
-    TRY(catalog_free_name(context->task, context->session, 0, 0, name));
-    TRY(catalog_delete_descriptor(context->task, context->session, id));
-    TRY(ddl_delete_comments(context, COMMENT_ON_DATABASE, id));
 out:
     return st;
 }
@@ -814,17 +480,13 @@ static struct status drop_unknown(struct statement_context *context)
 struct status ddl_drop(struct statement_context *context)
 {
     const struct drop *drop = context->statement->as.drop;
-    struct status st = STATUS_OK;
     switch (drop->object) {
     case OBJECT_TABLE:
     case OBJECT_VIEW:
     case OBJECT_MATERIALIZED_VIEW:
     case OBJECT_SEQUENCE: return drop_relations(context);
-    case OBJECT_INDEX: return drop_indexes(context);
-    case OBJECT_SCHEMA:
-        for (uint32_t i = 0; i < drop->names.count; i++)
-            TRY(drop_schema(context, &drop->names.items[i], drop));
-        break;
+    case OBJECT_INDEX: return ddl_drop_indexes(context);
+    case OBJECT_SCHEMA: return ddl_drop_schemas(context);
     case OBJECT_DATABASE: return ddl_drop_database(context);
     case OBJECT_TYPE:
     case OBJECT_DOMAIN: return ddl_drop_types(context);
@@ -835,86 +497,4 @@ struct status ddl_drop(struct statement_context *context)
     case OBJECT_ROUTINE: return ddl_drop_functions(context);
     default: return drop_unknown(context);
     }
-out:
-    return st;
-}
-
-// --- TRUNCATE ----------------------------------------------------------------------------------------
-
-static struct status add_referencing(
-    struct statement_context *context, struct drop_set *set, const struct table_desc *table)
-{
-    struct status st = STATUS_OK;
-    for (uint32_t i = 0; i < table->referenced_by_count; i++) {
-        uint32_t id = table->referenced_by[i].table_id;
-        const struct table_desc *child;
-        if (set_has(set, id)) continue;
-        TRY(catalog_table_by_id(context->task, context->session, id, &child));
-        if (set->behavior != DROP_CASCADE) {
-            st = ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-                "cannot truncate a table referenced in a foreign key constraint");
-            st = status_detail(
-                context->arena, st, "Table \"%s\" references \"%s\".", child->name, table->name);
-            return status_hint(context->arena, st,
-                "Truncate table \"%s\" at the same time, or use TRUNCATE ... CASCADE.",
-                child->name);
-        }
-        ddl_notice(context, "truncate cascades to table \"%s\"", child->name);
-        set_add(set, id);
-    }
-out:
-    return st;
-}
-
-struct status ddl_truncate_table(
-    struct statement_context *context, uint32_t id, bool restart_identity)
-{
-    struct status st = STATUS_OK;
-    struct table_desc *table;
-
-    TRY(catalog_edit_table(context->task, context->session, context->arena, id, &table));
-    if (ddl_is_unfinished(table))
-        return ddl_error(context, E_OBJECT_IN_USE,
-            "relation \"%s\" is being changed by another schema change", table->name);
-    uint32_t *old = ARENA_ARRAY(context->arena, uint32_t, table->index_count);
-    for (uint32_t i = 0; i < table->index_count; i++) {
-        old[i] = table->indexes[i].id;
-        table->indexes[i].id = table->next_index_id++;
-    }
-    TRY(ddl_renumber_names(context->task, context->session, table));
-    TRY(catalog_put_table(context->task, context->session, table));
-    TRY(kv_delete(context->task, context->session->txn,
-        catalog_statistics_key(context->arena, context->session->tenant, table->id)));
-    TRY(ddl_erase_later(context, table->id, old, table->index_count));
-    for (uint32_t i = 0; restart_identity && i < table->column_count; i++) {
-        if (table->columns[i].owned_sequence == 0) continue;
-        TRY(kv_delete(context->task, context->session->txn,
-            catalog_sequence_key(
-                context->arena, context->session->tenant, table->columns[i].owned_sequence)));
-    }
-out:
-    return st;
-}
-
-struct status ddl_truncate(struct statement_context *context)
-{
-    struct status st = STATUS_OK;
-    const struct truncate *truncate = context->statement->as.truncate;
-    struct drop_set set = {.context = context, .behavior = truncate->behavior};
-
-    for (uint32_t i = 0; i < truncate->tables.count; i++) {
-        const struct table_desc *table;
-        TRY(ddl_find(context, &truncate->tables.items[i], false, OBJECT_TABLE, &table));
-        if (!set_has(&set, table->id)) set_add(&set, table->id);
-    }
-    for (uint32_t i = 0; i < set.count; i++) {
-        const struct table_desc *table;
-        TRY(catalog_table_by_id(context->task, context->session, set.ids[i], &table));
-        TRY(privilege_check_table(context->task, context->session, table, PRIVILEGE_TRUNCATE));
-        TRY(add_referencing(context, &set, table));
-    }
-    for (uint32_t i = 0; i < set.count; i++)
-        TRY(ddl_truncate_table(context, set.ids[i], truncate->restart_identity));
-out:
-    return st;
 }

@@ -95,7 +95,7 @@ CHECKED struct status ddl_column_type(struct statement_context *context,
 // Names every user-defined type in the expression by its id, so that its text means the same always.
 CHECKED struct status ddl_qualify_types(struct statement_context *context, struct expr *expr);
 
-// --- types of users: sql/ddl/ddl_type.c, ddl_domain.c, ddl_composite.c --------------------------------------------------------------------
+// --- types of users: sql/ddl/ddl_type.c, ddl_type_user.c, ddl_enum.c, ddl_domain.c, ddl_composite.c -----------------------------------------------------
 
 CHECKED struct status ddl_create_enum(struct statement_context *context);
 CHECKED struct status ddl_alter_enum(struct statement_context *context);
@@ -180,6 +180,9 @@ CHECKED struct status ddl_describe_call(
 // Views, defaults and the like whose text names it: 2BP01, or dropped with CASCADE. `label`: "function f(integer)".
 CHECKED struct status ddl_release_named(struct statement_context *context, uint32_t database_id,
     const char *text, uint32_t collation, const char *label, enum drop_behavior behavior);
+// The same for what uses a type.
+CHECKED struct status ddl_release_type(
+    struct statement_context *context, const struct table_desc *type, enum drop_behavior behavior);
 CHECKED struct status ddl_drop_types(struct statement_context *context); // DROP TYPE, DROP DOMAIN
 // Without a look at who uses it.
 CHECKED struct status ddl_remove_type(
@@ -282,6 +285,7 @@ CHECKED struct status ddl_check_text(struct statement_context *context, struct e
         memmove(&(items)[index], &(items)[(index) + 1], ((count) - (index)-1) * sizeof *(items));  \
         (count)--;                                                                                 \
     } while (0)
+bool ddl_has_id(const uint32_t *ids, uint32_t count, uint32_t id);
 // Takes the id out of such an array, if it is there.
 void ddl_remove_id(uint32_t *ids, uint32_t *count, uint32_t id);
 
@@ -449,6 +453,15 @@ CHECKED struct status ddl_drop_statistics_of_column(
 // Erases a span of data once the tenant's GC TTL has passed after the commit: a job in this transaction.
 CHECKED struct status ddl_erase_later(struct statement_context *context, uint32_t table_id,
     const uint32_t *index_ids, uint32_t count);
+// "table", "materialized view", ...
+const char *ddl_kind_of(const struct table_desc *table);
+// `refused` with the hint which statement drops the relation of that name, if there is one of another kind.
+CHECKED struct status ddl_use_other_drop(
+    struct statement_context *context, struct status refused, const struct object_name *name);
+// All relations of a schema, or (0) of all schemas, as one statement drops them. The schema's functions, which may use
+// them, are still there.
+CHECKED struct status ddl_drop_relations_of(
+    struct statement_context *context, uint32_t database_id, uint32_t schema_id);
 CHECKED struct status ddl_drop_relation(
     struct statement_context *context, struct table_desc *table, enum drop_behavior behavior);
 // The sequence of a column that is dropped and gone from the table already: others may take their values from it.
@@ -554,6 +567,8 @@ CHECKED struct status ddl_rename(struct statement_context *context);
 CHECKED struct status ddl_alter_owner(struct statement_context *context);
 CHECKED struct status ddl_alter_schema(struct statement_context *context);
 CHECKED struct status ddl_drop(struct statement_context *context);
+CHECKED struct status ddl_drop_indexes(struct statement_context *context);
+CHECKED struct status ddl_drop_schemas(struct statement_context *context);
 CHECKED struct status ddl_drop_database(struct statement_context *context);
 CHECKED struct status ddl_truncate(struct statement_context *context);
 CHECKED struct status ddl_comment(struct statement_context *context);

@@ -338,14 +338,6 @@ struct publish {
     const struct change *change;
 };
 
-static bool has_id(const uint32_t *ids, uint32_t count, uint32_t id)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (ids[i] == id) return true;
-    }
-    return false;
-}
-
 struct statement_context change_context(struct task *task, struct session *session)
 {
     // Helpers of DDL ask which statement they work for.
@@ -362,17 +354,17 @@ static struct status make_public(struct task *task, struct session *session, voi
 
     TRY(catalog_edit_table(task, session, task->arena, change->table_id, &table));
     for (uint32_t i = 0; i < table->index_count; i++) {
-        if (has_id(change->indexes, change->index_count, table->indexes[i].id))
+        if (ddl_has_id(change->indexes, change->index_count, table->indexes[i].id))
             table->indexes[i].state = ELEMENT_PUBLIC;
     }
     for (uint32_t i = 0; i < table->constraint_count; i++) {
-        if (has_id(change->constraints, change->constraint_count, table->constraints[i].id))
+        if (ddl_has_id(change->constraints, change->constraint_count, table->constraints[i].id))
             table->constraints[i].state = ELEMENT_PUBLIC;
     }
     TRY(catalog_put_table(task, session, table));
     struct statement_context context = change_context(task, session);
     for (uint32_t i = 0; i < table->index_count; i++) {
-        if (has_id(change->indexes, change->index_count, table->indexes[i].id))
+        if (ddl_has_id(change->indexes, change->index_count, table->indexes[i].id))
             TRY(ddl_validate_deferrable(&context, table, &table->indexes[i]));
     }
 out:
@@ -440,7 +432,7 @@ static struct status take_back(struct task *task, struct session *session, void 
     TRY(st);
     for (uint32_t i = 0; i < table->index_count;) {
         struct index_desc index = table->indexes[i];
-        if (!has_id(change->indexes, change->index_count, index.id)) {
+        if (!ddl_has_id(change->indexes, change->index_count, index.id)) {
             i++;
             continue;
         }
@@ -450,7 +442,7 @@ static struct status take_back(struct task *task, struct session *session, void 
     }
     for (uint32_t i = 0; i < table->constraint_count;) {
         struct constraint_desc constraint = table->constraints[i];
-        if (!has_id(change->constraints, change->constraint_count, constraint.id)) {
+        if (!ddl_has_id(change->constraints, change->constraint_count, constraint.id)) {
             i++;
             continue;
         }
