@@ -15,6 +15,7 @@
 #include "kv/cluster_admin.h"
 #include "kv/cluster_internal.h"
 #include "kv/leader_wire.h"
+#include "kv/recovery.h"
 
 #define IDENTITY_BYTES_MAX 4096u
 #define PEERS_BYTES_MAX (4u << 20)
@@ -581,6 +582,7 @@ static struct status identify(struct task *task, const struct cluster_options *o
     struct status st;
     bool found;
     TRY(disk_mkdir(task, options->dir));
+    TRY(recovery_format_check(task, options->dir)); // Before anything else is read, or written.
     TRY(identity_read(task, options->dir, &identity, &found));
     if (found) {
         memcpy(cluster->cluster_id, identity.cluster_id, 16);

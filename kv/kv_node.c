@@ -6,6 +6,7 @@
 #include "core/disk.h"
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/version.h"
 #include "kv/key.h"
 #include "kv/leader_wire.h"
 #include "kv/maintenance.h"
@@ -173,6 +174,18 @@ static struct status store_check(const struct kv_node *kv)
         E_NOT_IN_PREREQUISITE_STATE, "the store's data belongs to another node or cluster");
 }
 
+// From here on programs that know only the older format keep away, before anything of the new one is written. What was
+// written in the older one is read as it is.
+static struct status format_raise(struct task *task, struct kv_node *kv)
+{
+    struct recovery_store *store = kv->store;
+    if (store->format == RECOVERY_FORMAT && strcmp(store->writer, version_number()) == 0) return STATUS_OK;
+    struct status st = recovery_store_write(task, kv->dir, store);
+    if (!failed(st) && store->format < RECOVERY_FORMAT)
+        log_info(0, "storage: the store's format was %u and is %u", store->format, RECOVERY_FORMAT);
+    return st;
+}
+
 static struct status store_prepare(struct task *task, struct start *start)
 {
     struct kv_node *kv = start->kv;
@@ -188,6 +201,7 @@ static struct status store_prepare(struct task *task, struct start *start)
         TRY(recovery_store_write(task, kv->dir, store));
     } else {
         TRY(store_check(kv));
+        TRY(format_raise(task, kv));
     }
     if (store->void_count > 0) {
         // A takeover that was cut short after everything had been checkpointed.

@@ -7,6 +7,8 @@
 #include "core/disk.h"
 #include "core/invariant.h"
 #include "core/log.h"
+#include "core/rpc.h"
+#include "core/version.h"
 #include "kv/maintenance.h"
 #include "kv/key.h"
 #include "kv/replica.h"
@@ -14,6 +16,11 @@
 
 #define STORE_FILE_BYTES_MAX (1u << 20)
 #define SHARDS_MAX 1024u
+
+// Entries and replicas' tables go from node to node as they lie here, and only nodes of one protocol talk: the protocol
+// that came with this format.
+#define FORMAT_RPC_VERSION 10u
+static_assert(RPC_VERSION >= FORMAT_RPC_VERSION, "a new format of stores needs a new protocol");
 
 // --- the STORE file ------------------------------------------------------------------------------------
 
@@ -59,34 +66,91 @@ static bool replica_parse(const char *line, struct recovery_replica *replica)
     return false;
 }
 
+// Another format. Who wrote it is said since format 3.
+static struct status format_refused(struct task *task, const char *dir, const struct recovery_store *store)
+{
+    struct arena *arena = task->arena;
+    const bool newer = store->format > RECOVERY_FORMAT;
+    const char *writer = store->writer[0] == 0 ? "" : arena_printf(arena, ", written by Isopod v%s", store->writer);
+    struct status st = status_format(arena, E_FEATURE_NOT_SUPPORTED,
+        "the store \"%s\" is in format %u%s; this is Isopod v%s, which reads formats %u to %u", dir, store->format,
+        writer, version_number(), RECOVERY_FORMAT_OLDEST, RECOVERY_FORMAT);
+    if (!newer)
+        return status_hint(arena, st,
+            "Start it once with each release in between, or start with an empty --store and join as a new node.");
+    if (store->writer[0] != 0)
+        return status_hint(arena, st, "Start this node with Isopod v%s or newer. Nothing in the store was changed.",
+            store->writer);
+    return status_hint(
+        arena, st, "Start this node with the release that wrote it, or a newer one. Nothing in the store was changed.");
+}
+
+// The lines that every format begins with; *read is how long they are.
+static struct status head_parse(
+    struct task *task, const char *dir, const char *text, struct recovery_store *store, int *read)
+{
+    int head = 0, writer = 0;
+    if (sscanf(text, "isopod store %u%n", &store->format, &head) != 1 || text[head] != '\n')
+        return malformed(task, arena_printf(task->arena, "%s/STORE", dir));
+    *read = head + 1;
+    if (sscanf(text + *read, "written by %31[0-9A-Za-z.+-]%n", store->writer, &writer) == 1 &&
+        text[*read + writer] == '\n')
+        *read += writer + 1;
+    else
+        store->writer[0] = 0;
+    if (store->format < RECOVERY_FORMAT_OLDEST || store->format > RECOVERY_FORMAT)
+        return format_refused(task, dir, store);
+    return STATUS_OK;
+}
+
+// *text NULL: there is none.
+static struct status store_text(struct task *task, const char *dir, const char **text)
+{
+    struct bytes content;
+    const char *path = arena_printf(task->arena, "%s/STORE", dir);
+    struct status st = disk_read_file(task, path, STORE_FILE_BYTES_MAX, &content);
+    *text = failed(st) ? NULL : arena_string(task->arena, content);
+    return status_is(st, E_UNDEFINED_FILE) ? STATUS_OK : st;
+}
+
+struct status recovery_format_check(struct task *task, const char *dir)
+{
+    struct recovery_store store;
+    const char *text;
+    int read;
+    struct status st = store_text(task, dir, &text);
+    return failed(st) || text == NULL ? st : head_parse(task, dir, text, &store, &read);
+}
+
 struct status recovery_store_read(
     struct task *task, const char *dir, struct recovery_store *store, bool *found)
 {
-    struct bytes content;
+    struct status st;
     char id[64];
-    const char *path = arena_printf(task->arena, "%s/STORE", dir);
-    struct status st = disk_read_file(task, path, STORE_FILE_BYTES_MAX, &content);
-    *found = !failed(st);
+    const char *text;
+    int head, read = 0;
     *store = (struct recovery_store){0};
-    if (status_is(st, E_UNDEFINED_FILE)) return STATUS_OK;
-    if (failed(st)) return st;
-    char *text = arena_string(task->arena, content);
-    int read = 0;
-    int fields = sscanf(text, "isopod store 2\ncluster %32s\nnode %u\nlogs %u\nvoid %u\n%n", id,
-        &store->node_id, &store->log_count, &store->void_count, &read);
+    TRY(store_text(task, dir, &text));
+    *found = text != NULL;
+    if (text == NULL) goto out;
+    TRY(head_parse(task, dir, text, store, &head));
+    const char *path = arena_printf(task->arena, "%s/STORE", dir);
+    int fields = sscanf(text + head, "cluster %32s\nnode %u\nlogs %u\nvoid %u\n%n", id, &store->node_id,
+        &store->log_count, &store->void_count, &read);
     if (fields != 4 || !hex_decode(id, store->cluster_id, 16) || store->node_id == 0 ||
         store->log_count > SHARDS_MAX || store->void_count > SHARDS_MAX)
         return malformed(task, path);
-    for (char *line = text + read; *line != 0;) {
+    for (const char *line = text + head + read; *line != 0;) {
         struct recovery_replica replica;
-        char *end = strchr(line, '\n');
+        const char *end = strchr(line, '\n');
         if (end == NULL || !replica_parse(line, &replica) ||
             recovery_replica_find(store, replica.slice) != NULL)
             return malformed(task, path);
         *recovery_replica_get(store, replica.slice) = replica;
         line = end + 1;
     }
-    return STATUS_OK;
+out:
+    return st;
 }
 
 struct status recovery_store_write(
@@ -95,7 +159,7 @@ struct status recovery_store_write(
     struct buffer text;
     struct arena_mark mark = arena_mark(task->arena);
     buffer_init(&text, task->arena);
-    buffer_append_string(&text, "isopod store 2\ncluster ");
+    buffer_printf(&text, "isopod store %u\nwritten by %s\ncluster ", RECOVERY_FORMAT, version_number());
     for (uint32_t i = 0; i < 16; i++)
         buffer_printf(&text, "%02x", store->cluster_id[i]);
     buffer_printf(&text, "\nnode %u\nlogs %u\nvoid %u\n", store->node_id, store->log_count,

@@ -5,11 +5,19 @@
 // On disk  <dir>/STORE             whose it is, how many shards wrote the logs, which replicas are here
 //          <dir>/slice-<id>/       a replica's store; of generation g > 0: slice-<id>.<g>
 //          <dir>/log-<shard>/      a shard's log
+// STORE begins with the format of all that is in the folder, and with the release that wrote it. Nothing else is read
+// before: of a newer format, or one that is too old, 0A000 with what to start instead. An older one that is known is
+// made the current one. When the number must be raised: kv/README.md.
+//
 // A store that another number of shards wrote is taken over: every shard reads all logs for its own slices,
 // everything is checkpointed, the old logs are marked as void and erased, and new ones are begun. A crash in
 // between finds either the old logs still valid or the mark.
 #pragma once
 #include "kv/kv_node.h"
+
+// 2: the first one. 3: long values lie in pieces (kv/mvcc.h); STORE says who wrote it.
+#define RECOVERY_FORMAT 3u
+#define RECOVERY_FORMAT_OLDEST 2u
 
 enum recovery_state {
     RECOVERY_HERE,
@@ -23,6 +31,8 @@ struct recovery_replica {
     uint64_t since; // What the log has up to this position is of an earlier replica.
 };
 struct recovery_store {
+    uint32_t format;  // As it was read. What is written is RECOVERY_FORMAT.
+    char writer[32];  // The release that wrote it last; "" in format 2.
     uint8_t cluster_id[16];
     uint32_t node_id;
     uint32_t log_count;  // Logs log-0 .. log-(n-1) are valid.
@@ -30,6 +40,8 @@ struct recovery_store {
     struct recovery_replica *replicas; // By slice, malloc'ed.
     uint32_t replica_count;
 };
+// Only whether this program may open what is in `dir`, if there is anything.
+CHECKED struct status recovery_format_check(struct task *task, const char *dir);
 // *found false when there is no store in `dir` yet.
 CHECKED struct status recovery_store_read(
     struct task *task, const char *dir, struct recovery_store *store, bool *found);

@@ -231,30 +231,33 @@ static struct status events_open(
     return raw.size == 0 ? STATUS_OK : damaged();
 }
 
-static struct status header_check(struct bytes bytes)
+// Magic, version, stored size and checksum are in the same place in every version: so damage is not taken for another one.
+static struct status header_check(struct arena *arena, struct bytes bytes)
 {
-    if (bytes.size < FRAME_HEADER_BYTES || memcmp(bytes.data, "IRF", 3) != 0) return damaged();
-    if (bytes.data[3] != FRAME_VERSION)
-        return status_make(
-            E_DATA_CORRUPTED, "the replication stream is of a version that is not known here");
     const uint8_t *at = bytes.data;
+    if (bytes.size < FRAME_HEADER_BYTES || memcmp(bytes.data, "IRF", 3) != 0) return damaged();
+    if (get_u32(at + 16) != bytes.size - FRAME_HEADER_BYTES) return damaged();
+    uint32_t crc = crypto_crc32c(0, at, 20);
+    crc = crypto_crc32c(crc, at + FRAME_HEADER_BYTES, bytes.size - FRAME_HEADER_BYTES);
+    if (crc != get_u32(at + 20)) return damaged();
+    if (at[3] != FRAME_VERSION)
+        return status_format(arena, E_FEATURE_NOT_SUPPORTED,
+            "the replication stream is of version %u and this cluster reads version %u: source and standby need the same release",
+            at[3], FRAME_VERSION);
     if (at[4] < FRAME_BACKFILL || at[4] > FRAME_SCANNED || at[5] > FRAME_ZSTD || at[6] != 0 ||
         at[7] != 0)
         return damaged();
-    if (get_u32(at + 16) != bytes.size - FRAME_HEADER_BYTES) return damaged();
     if (get_u32(at + 12) > FRAME_RAW_BYTES_MAX)
         return status_make(
             E_PROGRAM_LIMIT_EXCEEDED, "the replication stream has sent too large a frame");
-    uint32_t crc = crypto_crc32c(0, at, 20);
-    crc = crypto_crc32c(crc, at + FRAME_HEADER_BYTES, bytes.size - FRAME_HEADER_BYTES);
-    return crc == get_u32(at + 20) ? STATUS_OK : damaged();
+    return STATUS_OK;
 }
 
 struct status frame_decode(struct arena *arena, struct bytes bytes, struct frame *frame)
 {
     struct status st;
     struct bytes raw;
-    TRY(header_check(bytes));
+    TRY(header_check(arena, bytes));
     *frame =
         (struct frame){.kind = (enum frame_kind)bytes.data[4], .count = get_u32(bytes.data + 8)};
     TRY(payload_open(arena, (enum frame_codec)bytes.data[5], bytes_skip(bytes, FRAME_HEADER_BYTES),

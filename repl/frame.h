@@ -10,7 +10,7 @@
 //
 // Memory   Decoded events point into the arena given.
 // Safety   Decoding checks every size and the checksum: nothing of a damaged frame is used.
-// Errors   XX001 what is not a whole, undamaged frame of this version; 54000 larger than FRAME_RAW_BYTES_MAX.
+// Errors   XX001 what is not a whole, undamaged frame; 0A000 one of another version; 54000 larger than FRAME_RAW_BYTES_MAX.
 #pragma once
 #include "core/arena.h"
 #include "core/hlc.h"

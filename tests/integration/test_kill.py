@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """kill -9 of a server at any moment: what was acknowledged is there, nothing is half there, the bank's total never changes."""
+import os
+import pathlib
 import random
 import threading
 import time
 import unittest
+import zlib
 
 import psycopg2
 
@@ -117,6 +120,41 @@ class Kill(ClusterTest):
         server.start()
         with server.wait_connect("main") as session:
             wait_until(lambda: session.rows(left) == [(0,)], "the next start to drop what was left")
+
+    def test_a_store_of_a_newer_format_is_refused_and_left_as_it_is(self):
+        server = self.cluster("formats", profile="virtual+app")
+        with server.wait_connect("main") as session:
+            session.run("CREATE TABLE t (v TEXT)")
+            session.run("INSERT INTO t VALUES ('here')")
+        server.stop()
+        path = os.path.join(server.store, "STORE")
+
+        def files():
+            names = (os.path.join(folder, name) for folder, _, names in os.walk(server.store) for name in names)
+            return {name: zlib.crc32(pathlib.Path(name).read_bytes()) for name in names
+                    if os.path.basename(name) != "LOCK" and "/logs/" not in name}
+
+        with open(path) as file:
+            own = file.read()
+        self.assertRegex(own, r"\Aisopod store \d+\nwritten by ")
+        rest = own.split("\n", 2)[2]
+        with open(path, "w") as file:
+            file.write("isopod store 1000\nwritten by 77.1.0\nand lines that only that one knows\n" + rest)
+        before = files()
+        with self.assertRaises(AssertionError):
+            server.start()
+        said = server.output()
+        server.kill()
+        self.assertIn("is in format 1000, written by Isopod v77.1.0; this is Isopod v", said)
+        self.assertIn("Start this node with Isopod v77.1.0 or newer.", said)
+        self.assertEqual(before, files(), "a refused start changed the store")
+        with open(path, "w") as file:
+            file.write("isopod store 2\n" + rest) # As the format before had it.
+        server.start()
+        with server.wait_connect("main") as session:
+            self.assertEqual(session.rows("SELECT v FROM t"), [("here",)])
+        with open(path) as file:
+            self.assertEqual(file.read().split("\n")[:2], own.split("\n")[:2])
 
     def test_another_number_of_shards_finds_the_same_data(self):
         server = self.cluster("shards", profile="virtual+app", shards=1)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Slices over the simulated disk: commits, large ones too, reads, checkpoints, a crash at every disk
-// operation, another number of shards at each start. After each restart
+// operation, another number of shards at each start, and stores of the format before now and then. After each restart
 //   - every acknowledged commit is there, with all its keys, at its timestamp,
 //   - a commit that was not acknowledged is there with all its keys or with none,
 //   - what was read at a timestamp before the crash is what is read at it now,
@@ -11,9 +11,12 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "core/disk.h"
 #include "core/hash.h"
+#include "core/invariant.h"
 #include "kv/key.h"
 #include "kv/kv_node.h"
+#include "kv/recovery.h"
 #include "tests/sim/one_node.h"
 #include "tests/sim/store_pair.h"
 
@@ -75,6 +78,7 @@ struct world {
     struct follower follower;
     uint64_t incarnation;
     uint32_t shards;
+    bool older; // The next start finds the store in the format before.
     uint32_t transactions; // For each worker to do.
     struct commit *commits;
     uint32_t commit_count;
@@ -452,6 +456,27 @@ static struct status spawn(struct task *task, void *arg)
     return STATUS_OK;
 }
 
+// As the release before would have written it.
+static struct status make_older(struct task *task)
+{
+    struct bytes content;
+    struct buffer older;
+    struct status st = disk_read_file(task, "/data/kv/STORE", 1u << 20, &content);
+    if (status_is(st, E_UNDEFINED_FILE)) return STATUS_OK;
+    if (failed(st)) return st;
+    const char *rest = strstr(arena_string(task->arena, content), "\ncluster ");
+    invariant(rest != NULL);
+    buffer_init(&older, task->arena);
+    buffer_printf(&older, "isopod store %u%s", RECOVERY_FORMAT_OLDEST, rest);
+    return disk_write_file(task, "/data/kv/STORE", buffer_bytes(&older));
+}
+
+static struct status start_storage(struct task *task, const struct world *world, const struct kv_options *options)
+{
+    struct status st = world->older ? make_older(task) : STATUS_OK;
+    return failed(st) ? st : kv_start(task, options);
+}
+
 static struct status node_init(struct task *task, void *arg)
 {
     struct world *world = arg;
@@ -461,7 +486,7 @@ static struct status node_init(struct task *task, void *arg)
         .store_open = store_pair_of(world->run, LARGE_BYTES),
         .slices_per_shard = SLICES,
         .log_segment_bytes = 6u << 20};
-    struct status st = kv_start(task, &options);
+    struct status st = start_storage(task, world, &options);
     bool serving = !failed(st);
     if (failed(st)) {
         if (!status_is(st, E_IO_ERROR) && !status_is(st, E_DISK_FULL) &&
@@ -508,6 +533,7 @@ static void start(
         world->shards = 1;
     else if (sim_random_below(random, 2) == 0)
         world->shards = (uint32_t)sim_random_between(random, 1, SHARDS_MAX);
+    world->older = sim_random_below(random, 4) == 0;
     // The machine's clock may have been set back meanwhile.
     int64_t offset_ms = (int64_t)sim_random_below(random, 800) - 400;
     sim_clock_offset_set(node, offset_ms * (int64_t)MS);

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/codec.h"
+#include "core/crypto.h"
+
 static struct bytes batch(struct arena *arena, enum frame_codec codec, uint32_t count)
 {
     struct frame_builder builder;
@@ -95,12 +98,31 @@ Test(frame, damage_is_noticed)
         for (size_t i = 0; i < good.size; i++) {
             memcpy(copy, good.data, good.size);
             copy[i] ^= 0x41;
-            cr_assert(
-                failed(frame_decode(&arena, bytes_of(copy, good.size), &frame)), "byte %zu", i);
+            cr_assert(status_is(frame_decode(&arena, bytes_of(copy, good.size), &frame), E_DATA_CORRUPTED),
+                "byte %zu", i);
         }
         memcpy(copy, good.data, good.size);
         for (size_t size = 0; size < good.size; size++)
             cr_assert(failed(frame_decode(&arena, bytes_of(copy, size), &frame)), "size %zu", size);
         arena_fini(&arena);
     }
+}
+
+// Whoever waits for frames of another version to become whole waits for ever: that is said, and is no damage.
+Test(frame, another_version_is_refused_by_its_number)
+{
+    struct arena arena;
+    struct frame frame;
+    arena_init(&arena, NULL);
+    struct bytes good = batch(&arena, FRAME_ZSTD, 20);
+    uint8_t *copy = arena_alloc(&arena, good.size);
+    memcpy(copy, good.data, good.size);
+    copy[3] = FRAME_VERSION + 6;
+    uint32_t crc = crypto_crc32c(0, copy, 20);
+    crc = crypto_crc32c(crc, copy + FRAME_HEADER_BYTES, good.size - FRAME_HEADER_BYTES);
+    codec_store(copy + 20, crc, 4);
+    struct status st = frame_decode(&arena, bytes_of(copy, good.size), &frame);
+    cr_assert(status_is(st, E_FEATURE_NOT_SUPPORTED));
+    cr_assert(strstr(st.message, "version 7") != NULL && strstr(st.message, "reads version 1") != NULL);
+    arena_fini(&arena);
 }
