@@ -115,14 +115,15 @@ struct cluster_load {
 };
 void cluster_load_set(struct node *node, const struct cluster_load *load);
 
-// Called on every shard when a node was added, changed its address, state or membership, or when
-// `alive` changed. Must not suspend. Added before cluster_start.
+// Told when a node was added, changed its address, state or membership, or when `alive` changed. Must not suspend. Added
+// and removed on the shard that is to hear it; without a cluster (tests of the layers above) there is nothing to hear.
 struct cluster_watch {
     void (*changed)(
         struct cluster_watch *watch, struct shard *shard, const struct cluster_node *node);
     struct cluster_watch *next;
 };
-void cluster_watch_add(struct node *node, struct cluster_watch *watch);
+void cluster_watch_add(struct shard *shard, struct cluster_watch *watch);
+void cluster_watch_remove(struct shard *shard, struct cluster_watch *watch);
 
 // --- starting ------------------------------------------------------------------------------------
 

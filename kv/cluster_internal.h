@@ -65,7 +65,6 @@ struct cluster {
     uint64_t ticks;
     bool contacting, peers_dirty, saving, dirty;
     struct cluster_load load_told;
-    struct cluster_watch *watches;
     struct rpc_watch rpc_watch;
     struct {
         uint32_t node;
@@ -98,6 +97,7 @@ struct cluster_shard {
     struct cluster_node *nodes;
     uint32_t count;
     struct cluster_slice **slices;
+    struct cluster_watch *watches;
     bool alone;
     uint64_t epoch;
     int64_t expiration_ns;

@@ -45,10 +45,26 @@ static void nodes_install(struct shard *shard, const struct nodes_message *messa
         const struct cluster_node *node = &copy->nodes[i];
         if (!node_differs(find_in(old, old_count, node->id), node)) continue;
         if (node->id != shard->node->id) rpc_peer_set(shard, node->id, node->address);
-        for (struct cluster_watch *watch = copy->cluster->watches; watch != NULL; watch = watch->next)
+        for (struct cluster_watch *watch = copy->watches; watch != NULL; watch = watch->next)
             watch->changed(watch, shard, node);
     }
     free(old);
+}
+
+void cluster_watch_add(struct shard *shard, struct cluster_watch *watch)
+{
+    struct cluster_shard *copy = cluster_shard_of(shard);
+    if (copy == NULL) return;
+    watch->next = copy->watches;
+    copy->watches = watch;
+}
+
+void cluster_watch_remove(struct shard *shard, struct cluster_watch *watch)
+{
+    struct cluster_shard *copy = cluster_shard_of(shard);
+    struct cluster_watch **at = copy == NULL ? NULL : &copy->watches;
+    while (at != NULL && *at != NULL && *at != watch) at = &(*at)->next;
+    if (at != NULL && *at == watch) *at = watch->next;
 }
 
 static void nodes_deliver(struct shard *shard, struct shard_message *arrived)

@@ -216,7 +216,8 @@ static struct status serve_reader(struct task *task, const struct tenant *reader
     TRY(shard_call_all(task, add_on_shard, &service));
     log_info(reader->reads, "serving virtual cluster %s, which reads another, on shard %u", reader->name,
         service.shard);
-    st = reader_poll_start(task, reader->id);
+    if (SIM_MAYBE("service.poll_refused")) TRY(status_make(E_OUT_OF_MEMORY, "the time of a reader cannot be followed"));
+    TRY(reader_poll_start(task, reader->id));
 out:
     return st;
 }
@@ -232,6 +233,18 @@ out:
 
 // --- the cluster -------------------------------------------------------------------------------------
 
+// Not half of it: whoever tries again must find that it is not served.
+static struct status serve_whole(struct task *task, const struct tenant *tenant)
+{
+    const uint64_t id = tenant->id, source = tenant->reads;
+    struct status st = source != 0 ? serve_reader(task, tenant) : serve(task, id, tenant->name);
+    if (!failed(st)) return st;
+    struct status undone = source != 0 ? unserve_reader(task, id, source) : unserve(task, id);
+    if (failed(undone))
+        log_warning(id, "virtual cluster %s is served in part: %s", tenant->name, undone.message);
+    return st;
+}
+
 static struct status follow_now(struct task *task, uint64_t id)
 {
     struct status st;
@@ -241,8 +254,7 @@ static struct status follow_now(struct task *task, uint64_t id)
     const struct served_tenant *served = tenant_lookup_record(task->shard, id);
     uint64_t source = served == NULL ? 0 : served->id;
     if (wanted && served == NULL && SIM_MAYBE("service.slow_start")) TRY(task_sleep(task, SLOW_START_NS));
-    if (wanted && served == NULL)
-        TRY(tenant->reads != 0 ? serve_reader(task, tenant) : serve(task, id, tenant->name));
+    if (wanted && served == NULL) TRY(serve_whole(task, tenant));
     if (!wanted && served != NULL) TRY(source != id ? unserve_reader(task, id, source) : unserve(task, id));
 out:
     return st;

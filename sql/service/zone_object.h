@@ -9,7 +9,8 @@
 //
 // Storage knows no tables: it is told which keys have which zone (kv/zone_span.h). That is done by whoever changes a
 // zone, and a moment after each commit that changed the catalog by a task in the background (zone_objects_note). A node that
-// crashes may have noted what it has not told: each start of a node begins with a look at all virtual clusters.
+// crashes may have noted what it has not told: each start of a node begins with a look at all virtual clusters, and when a
+// node falls silent the first of those that are left looks.
 //
 // Shard    Any. Suspends, except zone_objects_note.
 // Memory   In the arena given.

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/mark.h"
 #include "core/shard.h"
+#include "kv/cluster.h"
 #include "kv/key.h"
 #include "sql/service/background.h"
 #include "sql/session/shard_state.h"
@@ -17,6 +18,7 @@
 #define SETTLE_NS UINT64_C(1000000000) // Schema changes come in several statements.
 #define RETRY_NS UINT64_C(1000000000)
 #define RETRY_NS_MAX UINT64_C(256000000000) // Some will not do until somebody changes what it says.
+#define LOST_NS CLUSTER_LIVENESS_NS // What the node that was lost was about is committed by then, or never.
 #define TENANTS_MAX 64u                // Beyond, all are looked at.
 
 struct zone_upkeep {
@@ -26,6 +28,8 @@ struct zone_upkeep {
     uint64_t upto;     // Up to this one already.
     bool looked;       // The last turn was for all.
     uint64_t retry_ns; // 0: nothing has failed.
+    uint64_t lost_ns;  // A node went silent: all are looked at then; 0: none.
+    struct cluster_watch watch;
     struct background background;
 };
 
@@ -105,13 +109,43 @@ static uint64_t retry_after(struct zone_upkeep *state, struct status why)
     return state->retry_ns;
 }
 
+// With what it had noted. Whoever starts looks at all; but this one may never do.
+static void node_changed(struct cluster_watch *watch, struct shard *shard, const struct cluster_node *node)
+{
+    struct zone_upkeep *state = container_of(watch, struct zone_upkeep, watch);
+    if (node->alive || node->id == shard->node->id || state->background.stopping) return;
+    state->lost_ns = shard_now_ns(shard) + LOST_NS;
+    wait_queue_wake_all(&state->background.work, STATUS_OK);
+}
+
+// One node of those that are left is enough. Should it be lost, too, that is noticed in its turn.
+static bool is_first_alive(struct shard *shard)
+{
+    uint32_t count;
+    const struct cluster_node *nodes = cluster_nodes(shard, &count);
+    for (uint32_t i = 0; i < count; i++)
+        if (nodes[i].alive) return nodes[i].id == shard->node->id;
+    return true;
+}
+
+static void look_for_the_lost(struct task *task, struct zone_upkeep *state)
+{
+    if (state->lost_ns == 0 || state->all || task_now_ns(task) < state->lost_ns) return;
+    state->lost_ns = 0;
+    if (is_first_alive(task->shard)) note_all(state);
+}
+
 static struct status upkeep_main(struct task *task, void *arg)
 {
     struct status st = STATUS_OK;
     struct zone_upkeep *state = arg;
     while (!state->background.stopping) {
+        look_for_the_lost(task, state);
         if (state->count == 0 && !state->all) {
-            TRY(task_wait(task, &state->background.work));
+            if (state->lost_ns == 0)
+                TRY(task_wait(task, &state->background.work));
+            else
+                TRY(task_wait_until(task, &state->background.work, state->lost_ns, STATUS_OK));
             TRY(task_sleep(task, SETTLE_NS));
             continue;
         }
@@ -148,7 +182,10 @@ static struct status start_here(struct task *task, void *arg)
         return st;
     }
     shard->zones = state;
-    if (task->shard->index == 0) note_all(state); // Of what was noted before this start nothing is left.
+    if (task->shard->index != 0) return st;
+    note_all(state); // Of what was noted before this start nothing is left.
+    state->watch.changed = node_changed;
+    cluster_watch_add(task->shard, &state->watch);
     return st;
 }
 
@@ -162,6 +199,7 @@ void zone_objects_stop(struct task *task)
     struct sql_shard *shard = sql_shard(task->shard);
     struct zone_upkeep *state = shard->zones;
     if (state == NULL) return;
+    cluster_watch_remove(task->shard, &state->watch);
     background_stop(task, &state->background);
     shard->zones = NULL;
     free(state);

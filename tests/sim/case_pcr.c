@@ -39,6 +39,34 @@ static void goes_on(struct pcr *pcr, struct sim_run *run)
     pcr_end(pcr);
 }
 
+static bool reader_time_moved(void *arg)
+{
+    const struct pcr *pcr = arg;
+    return hlc_less(pcr->reader_time_before, pcr_readers_time(pcr->readers, &pcr->world.nodes[1]));
+}
+
+// A reader that nobody moves on says the same for ever: then it is better not served, and tried again.
+SIM_CASE(pcr_reader_time_moves, "the time of readers moves on, though the first attempts to follow it were refused")
+{
+    struct pcr *pcr = ARENA_NEW(&run->arena, struct pcr);
+    const struct pcr_options options = {
+        .nodes = {1, 1}, .shards = 2, .writes = 200, .write_every_ns = 100 * WORLD_MS, .readers = true};
+    pcr_begin(pcr, run, &options);
+    pcr_start(pcr);
+    marks_insist("service.poll_refused");
+    SIM_CHECK(run, pcr_replicate(pcr, 60 * WORLD_SECOND));
+    world_run(&pcr->world, NULL, NULL, 10 * WORLD_SECOND);
+    SIM_CHECK(run, sim_reached("service.poll_refused"));
+    marks_insist(NULL);
+    for (int i = 0; i < 3 && !run->violated; i++) {
+        world_expect(&pcr->world, "the readers' time to move on", reader_time_moved, pcr, 60 * WORLD_SECOND);
+        pcr->reader_time_before = pcr_readers_time(pcr->readers, &pcr->world.nodes[1]);
+    }
+    SIM_CHECK(run, pcr_cut_over(pcr, 30 * WORLD_SECOND));
+    pcr_compare(pcr);
+    pcr_end(pcr);
+}
+
 // A producer's job that was cut short by its own node's end once declared the stream over for good.
 SIM_CASE(pcr_primary_restarts, "replication goes on after the primary was stopped and started")
 {

@@ -201,7 +201,8 @@ SIM_CASE(tenant_maker_lost, "the name of a virtual cluster is free again soon af
 struct zoned {
     struct world world; // First.
     uint64_t tenant;
-    bool written, told;
+    uint32_t writer; // A node.
+    bool settled, written, told;
 };
 
 static struct status zones_say(struct task *task, struct pgclient *client, const char *sql)
@@ -262,8 +263,11 @@ static struct status zones_main(struct task *task, void *arg)
     struct world_node *node = arg;
     struct zoned *zoned = (struct zoned *)node->world;
     struct status st = STATUS_OK;
-    if (!zoned->written) st = zones_write(task, node);
-    while (!failed(st) && zoned->world.nodes[0].starts > 1 && !zoned->told) {
+    const struct world_node *writer = &zoned->world.nodes[zoned->writer - 1];
+    while (!failed(st) && !zoned->settled) st = task_sleep(task, WORLD_SECOND);
+    if (!failed(st) && !zoned->written && node == writer) st = zones_write(task, node);
+    while (!failed(st) && !(zoned->written && (writer->starts > 1 || node != writer))) st = task_sleep(task, WORLD_SECOND);
+    while (!failed(st) && !zoned->told) {
         st = zones_look(task, node);
         if (!failed(st)) st = task_sleep(task, WORLD_SECOND);
     }
@@ -301,11 +305,45 @@ SIM_CASE(tenant_zones_told_late, "what was said of zones just before a crash is 
     const struct world_options options = {.clusters = 1, .nodes = 1, .shards = 2, .max_offset_ns = 500 * WORLD_MS,
         .boot = zones_boot, .look = server_node_look};
     memset(zoned, 0, sizeof *zoned);
+    zoned->writer = 1;
+    zoned->settled = true;
     server_node_register();
     world_begin(world, run, &options);
     world_start_all(world);
     world_expect(world, "all is written", zones_written, zoned, 60 * WORLD_SECOND);
     sim_node_crash(world->nodes[0].machine);
+    world_expect(world, "storage is told", zones_told, zoned, 60 * WORLD_SECOND);
+    if (!run->violated) world_stop(world);
+    world_end(world);
+}
+
+static bool zones_serving(void *arg)
+{
+    struct zoned *zoned = arg;
+    for (uint32_t i = 0; i < zoned->world.node_count; i++)
+        if (!world_node_serves(&zoned->world.nodes[i])) return false;
+    return true;
+}
+
+// Each start looks, so: of the others long before.
+SIM_CASE(tenant_zones_told_by_others, "what was said of zones by a node that never comes back is told to storage by those that are left")
+{
+    struct zoned *zoned = ARENA_NEW(&run->arena, struct zoned);
+    struct world *world = &zoned->world;
+    const struct world_options options = {.clusters = 1, .nodes = 3, .shards = 1, .max_offset_ns = 500 * WORLD_MS,
+        .boot = zones_boot, .look = server_node_look};
+    memset(zoned, 0, sizeof *zoned);
+    zoned->writer = 1 + (uint32_t)(run->seed % 3);
+    server_node_register();
+    world_begin(world, run, &options);
+    world_start_all(world);
+    world_expect(world, "all serve", zones_serving, zoned, 60 * WORLD_SECOND);
+    world_run(world, NULL, NULL, 30 * WORLD_SECOND);
+    zoned->settled = true;
+    world_expect(world, "all is written", zones_written, zoned, 60 * WORLD_SECOND);
+    struct world_node *writer = &world->nodes[zoned->writer - 1];
+    writer->wanted = false;
+    sim_node_crash(writer->machine);
     world_expect(world, "storage is told", zones_told, zoned, 60 * WORLD_SECOND);
     if (!run->violated) world_stop(world);
     world_end(world);

@@ -60,6 +60,11 @@ void pcr_readers_stop(struct pcr_readers *readers)
     readers->stopped = true;
 }
 
+struct hlc_timestamp pcr_readers_time(const struct pcr_readers *readers, const struct world_node *node)
+{
+    return readers->latest[node->id];
+}
+
 // --- connections -----------------------------------------------------------------------------------------
 
 static struct status say(struct task *task, struct talk *talk, const char *sql)

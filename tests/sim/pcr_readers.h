@@ -19,6 +19,8 @@ CHECKED struct status pcr_readers_prepare(struct task *task, struct world_node *
 // Tasks that count in node->tasks: on nodes of the source, and of the standby.
 CHECKED struct status pcr_readers_write(struct task *task, struct world_node *node, struct pcr_readers *readers);
 CHECKED struct status pcr_readers_read(struct task *task, struct world_node *node, struct pcr_readers *readers);
+// The time of a node's readers, as last seen there.
+struct hlc_timestamp pcr_readers_time(const struct pcr_readers *readers, const struct world_node *node);
 // Nobody writes or looks any more.
 void pcr_readers_stop(struct pcr_readers *readers);
 // On a node of the source: compares what was seen with its history.

@@ -27,6 +27,7 @@ struct pcr {
     struct world world; // First.
     struct nemesis_options nemesis;
     struct pcr_forger *forger;   // NULL: there is none.
+    struct hlc_timestamp reader_time_before; // Of cases.
     struct pcr_readers *readers; // Of the standby, until it is compared; NULL: there are none.
     uint32_t follower;      // Cluster: the standby, or on the way back the primary.
     struct pcr_side {
