@@ -376,9 +376,10 @@ static struct status shard_close(struct task *task, void *arg)
     struct status st = STATUS_OK, one;
     if (kv == NULL) return STATUS_OK;
     kv->stopping = true;
-    maintenance_stop(task, kv);
+    // First of all what waits for other nodes is given up: what is stopped next may be waiting for it.
     for (uint32_t i = 0; i < kv->slice_count; i++)
         slice_drain(task, kv->slices[i]);
+    maintenance_stop(task, kv);
     // A replica that is being made or erased is left alone until that is done.
     for (uint32_t i = 0; kv->changing && i < CHANGING_WAITS_MAX; i++) {
         if (failed(task_sleep(task, 1000000))) task_cancel_clear(task);

@@ -7,6 +7,7 @@
 #include "core/mark.h"
 #include "core/log.h"
 #include "core/work.h"
+#include "kv/leader.h"
 #include "kv/slice_internal.h"
 #include "kv/staged.h"
 
@@ -143,26 +144,33 @@ void slice_proposal_failed(struct raft_proposal *raft, struct status st)
 }
 
 // Frees the proposal. Memory of this task may be lent to the log: then nothing cuts this short. Otherwise who is
-// cancelled or late stays a little longer, for the outcome, and leaves with 40003.
+// cancelled or late stays a little longer, for the outcome, and leaves with 40003; and so does everybody once the
+// slice has been without a leader here for as long as clients look for one: with a majority gone nobody would tell.
 static struct status proposal_wait(struct task *task, struct slice_proposal *proposal)
 {
-    uint64_t deadline_ns = task->deadline_ns;
-    uint64_t leave_ns = 0;
+    const uint64_t deadline_ns = task->deadline_ns;
+    uint64_t leave_ns = task_now_ns(task) + LEADER_PATIENCE_NS;
+    bool hurried = false;
     struct status cancelled = STATUS_OK;
     while (!proposal->done) {
         struct status st;
-        if (!proposal->malloced) task->deadline_ns = UINT64_MAX;
-        if (leave_ns == 0) {
+        if (!proposal->malloced) {
+            task->deadline_ns = UINT64_MAX;
             st = task_wait(task, &proposal->waiter);
         } else {
             st = task_wait_until(task, &proposal->waiter, leave_ns, slice_ambiguous());
         }
         if (!failed(st) || proposal->done) continue;
+        if (proposal->malloced && task_now_ns(task) >= leave_ns) {
+            if (hurried || proposal->slice->role == SLICE_FOLLOWER) break;
+            leave_ns = task_now_ns(task) + LEADER_PATIENCE_NS; // The leader has its majority: it is slow.
+            continue;
+        }
         if (task->cancelled) cancelled = task->cancel_status;
         task_cancel_clear(task);
         task->deadline_ns = UINT64_MAX;
-        if (proposal->malloced && leave_ns == 0) leave_ns = task_now_ns(task) + STAY_NS;
-        if (leave_ns > 0 && task_now_ns(task) >= leave_ns) break;
+        if (proposal->malloced && !hurried) leave_ns = task_now_ns(task) + STAY_NS;
+        hurried = true;
     }
     task->deadline_ns = deadline_ns;
     if (failed(cancelled)) task_cancel(task, cancelled);

@@ -63,13 +63,6 @@ static bool all_written(void *arg)
     return ((struct writing *)arg)->written == TRANSACTIONS;
 }
 
-static bool voters_are_three(void *arg)
-{
-    struct cluster_run *cluster = arg;
-    static const uint64_t slices[] = {1};
-    return cluster->clients.laid_out && kv_world_replicated(&cluster->kv, slices, 1, 3);
-}
-
 // That no log has more than it may is looked at at the end of every run (replica_check.h); here there is much to be
 // written, and it holds at any time.
 SIM_CASE(cluster_log_bounded, "logs on disk stay within their bound under load, also while a node is away")
@@ -81,7 +74,7 @@ SIM_CASE(cluster_log_bounded, "logs on disk stay within their bound under load, 
     cluster_begin(cluster, run, 3, 60, NULL);
     marks_bend_stop();
     cluster->kv.log_bounded = true;
-    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     world->nodes[2].wanted = false;
     sim_node_crash(world->nodes[2].machine);
     if (!run->violated) world_spawn(&world->nodes[0], 0, "sim-writer", writer_main, writing);
@@ -141,7 +134,7 @@ SIM_CASE(cluster_rests, "nodes that nobody uses do little, whatever number of ra
     cluster_begin(cluster, run, 3, 60, NULL);
     cluster->clients.ranges_rest = true;
     marks_bend_stop();
-    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     uint64_t few = steps_a_second(world);
     if (!run->violated) world_spawn(&world->nodes[0], 0, "sim-splitter", splitter_main, splitting);
     world_expect(world, "all is split", all_split, splitting, 300 * WORLD_SECOND);

@@ -32,13 +32,6 @@ static bool n2_is_down(void *arg)
     return sim_node_running(world->nodes[1].machine) == NULL;
 }
 
-static bool voters_are_three(void *arg)
-{
-    struct cluster_run *cluster = arg;
-    static const uint64_t slices[] = {1};
-    return cluster->clients.laid_out && kv_world_replicated(&cluster->kv, slices, 1, 3);
-}
-
 static bool damaged_seen;
 
 static void note_damaged(struct kv_world *kv, struct world_node *node, struct slice *slice)
@@ -67,7 +60,7 @@ SIM_CASE(cluster_log_damaged, "a node whose log is damaged in the middle is rebu
     uint64_t size = 0;
     cluster_begin(cluster, run, 3, 300, NULL);
     node = &world->nodes[1];
-    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     world_run(world, NULL, NULL, 20 * WORLD_SECOND); // New slices have their copies, too.
     node->wanted = false;
     sim_node_crash(node->machine);
@@ -82,7 +75,7 @@ SIM_CASE(cluster_log_damaged, "a node whose log is damaged in the middle is rebu
     node->wanted = true;
     // Also of slices that nobody uses: their leaders are awake for a moment only, when they are told.
     world_expect(world, "all replicas are rebuilt", none_is_damaged, cluster, 30 * WORLD_SECOND);
-    world_expect(world, "three voters again", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters again", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     cluster_end(cluster);
 }
 
@@ -91,7 +84,7 @@ SIM_CASE(cluster_clock_far, "a node whose clock is off beyond the bound stops it
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct world *world = &cluster->kv.world;
     cluster_begin(cluster, run, 3, 200, NULL);
-    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     sim_clock_offset_set(world->nodes[1].machine, (int64_t)(2 * WORLD_SECOND));
     world->nodes[1].wanted = false;
     world_expect(world, "the node with the wrong clock stops", n2_is_down, world, 30 * WORLD_SECOND);
@@ -105,7 +98,7 @@ SIM_CASE(cluster_disk_full, "a node whose disk is full, and one whose sync fails
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct world *world = &cluster->kv.world;
     cluster_begin(cluster, run, 3, 300, NULL);
-    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     sim_disk_quota_set(world->nodes[1].machine, sim_disk_used(world->nodes[1].machine));
     world_run(world, NULL, NULL, 5 * WORLD_SECOND);
     sim_disk_fail_at(world->nodes[2].machine, 3, 5);
@@ -137,7 +130,7 @@ SIM_CASE(cluster_snapshot_fails_early, "a member whose snapshot fails at the beg
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct world *world = &cluster->kv.world;
     cluster_begin(cluster, run, 3, 300, NULL);
-    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     world_run(world, NULL, NULL, 20 * WORLD_SECOND); // New slices have their copies, too.
     world->nodes[2].wanted = false;
     sim_node_crash(world->nodes[2].machine);
@@ -266,7 +259,7 @@ static void fall_behind(struct cluster_run *cluster, struct sim_run *run)
     memset(&behind, 0, sizeof behind);
     cluster_begin(cluster, run, 3, 300, NULL);
     marks_bend_stop();
-    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     world_expect(world, "a follower that is held", one_is_held, cluster, 60 * WORLD_SECOND);
     world_expect(world, "its leader", its_leader_is_known, cluster, 10 * WORLD_SECOND);
     if (!run->violated) world_spawn(&world->nodes[behind.leader - 1], behind.leader_shard, "send", send_it, NULL);
@@ -355,12 +348,12 @@ SIM_CASE(cluster_versions_mixed, "nodes of another protocol version are kept out
     if (world_node_serves(&world->nodes[2])) sim_violation(run, "a node of another version has joined");
     if (cluster->clients.acknowledged == before) sim_violation(run, "nothing is served beside a stranger");
     restart_as(world, &world->nodes[2], 0);
-    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     restart_as(world, &world->nodes[1], RPC_VERSION - 1);
     world_run(world, NULL, NULL, 20 * WORLD_SECOND);
-    if (voters_are_three(cluster)) sim_violation(run, "a member of another version serves");
+    if (cluster_is_replicated(cluster)) sim_violation(run, "a member of another version serves");
     restart_as(world, &world->nodes[1], 0);
-    world_expect(world, "three voters again", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters again", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     cluster_end(cluster);
 }
 
@@ -393,7 +386,7 @@ SIM_CASE(cluster_store_copied, "a store as it once was is refused, and the one t
     cluster_begin(cluster, run, 3, 600, NULL);
     struct world_node *third = &world->nodes[2];
     struct sim_node *copy = sim_node_add(world->sim, WORLD_NODES_MAX + 1), *own = sim_node_add(world->sim, WORLD_NODES_MAX + 2);
-    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     halt(world, third);
     sim_disk_copy(third->machine, copy);
     third->wanted = true;
@@ -409,7 +402,7 @@ SIM_CASE(cluster_store_copied, "a store as it once was is refused, and the one t
         halt(world, third);
         sim_disk_copy(own, third->machine);
         third->wanted = true;
-        world_expect(world, "three voters again", voters_are_three, cluster, 120 * WORLD_SECOND);
+        world_expect(world, "three voters again", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     }
     SIM_CHECK(run, sim_reached("liveness.store_copy"));
     cluster_end(cluster);
@@ -423,7 +416,7 @@ SIM_CASE(cluster_store_snapshot, "a store as it once was while its node ran is r
     cluster_begin(cluster, run, 3, 600, NULL);
     struct world_node *third = &world->nodes[2];
     struct sim_node *copy = sim_node_add(world->sim, WORLD_NODES_MAX + 1), *own = sim_node_add(world->sim, WORLD_NODES_MAX + 2);
-    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     const uint64_t starts = third->starts;
     sim_disk_copy(third->machine, copy);
     world_run(world, NULL, NULL, CLUSTER_INCARNATION_NS + 4 * CLUSTER_LIVENESS_NS);
@@ -436,7 +429,7 @@ SIM_CASE(cluster_store_snapshot, "a store as it once was while its node ran is r
     halt(world, third);
     sim_disk_copy(own, third->machine);
     third->wanted = true;
-    world_expect(world, "three voters again", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters again", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     cluster_end(cluster);
 }
 
@@ -455,7 +448,7 @@ SIM_CASE(cluster_staging_left, "what is staged for somebody who has left locks i
     cluster_begin(cluster, run, 3, 4000, NULL);
     marks_bend_stop();
     marks_insist("txn.stage_early");
-    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     for (uint32_t i = 0; i < 60 && !sim_reached("staging.left") && !run->violated; i++) {
         for (uint32_t k = 1; k < 3; k++)
             sim_disk_freeze(world->nodes[(i + k) % 3].machine, 4 * WORLD_SECOND);
@@ -521,7 +514,7 @@ SIM_CASE(cluster_meta_leader_disk_full, "leaders leave a full disk, also while a
     newest_slice = full_node = 0;
     cluster_begin(cluster, run, 3, 300, NULL);
     marks_bend_stop();
-    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     // Made by placement, and not written down yet.
     world_expect(world, "another slice is made", another_slice, cluster, 60 * WORLD_SECOND);
     world_expect(world, "the meta slice is led", meta_is_led_elsewhere, cluster, 10 * WORLD_SECOND);

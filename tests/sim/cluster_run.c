@@ -114,3 +114,10 @@ void cluster_end(struct cluster_run *cluster)
     sim_note(world->sim, cluster->clients.acknowledged);
     world_end(world);
 }
+
+bool cluster_is_replicated(void *arg)
+{
+    struct cluster_run *cluster = arg;
+    static const uint64_t slices[] = {1};
+    return cluster->clients.laid_out && kv_world_replicated(&cluster->kv, slices, 1, 3);
+}

@@ -22,3 +22,5 @@ void cluster_begin(struct cluster_run *cluster, struct sim_run *run, uint32_t no
 void cluster_suffer(struct cluster_run *cluster);
 // Heals, waits, checks, stops.
 void cluster_end(struct cluster_run *cluster);
+// For world_run: the first slice has three voters, all up, and the clients' slices exist.
+bool cluster_is_replicated(void *cluster);
