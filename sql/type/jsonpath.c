@@ -243,6 +243,7 @@ static struct jsonpath_node *take_number(struct parser *parser)
     if (is_name_byte(peek_at(parser, 0))) return fail(parser);
     struct status st = numeric_parse(parser->arena,
         bytes_of(parser->text.data + start, parser->at - start), &value);
+    if (failed(st) && !failed(parser->status)) parser->status = st; // Its digits are in order, but there are too many.
     return failed(st) ? fail(parser) : number_node(parser, value);
 }
 
