@@ -145,14 +145,18 @@ struct status statement_query(
     statement->tag = STATEMENT_SELECT;
     statement->as.select = select;
     statement->parameter_count = param_count;
-    struct type *types = ARENA_ARRAY(context->arena, struct type, param_count + 1);
+    struct type *types = param_count == 0 ? NULL : ARENA_ARRAY(context->arena, struct type, param_count);
+    struct datum *params = NULL;
     for (uint32_t i = 0; i < param_count; i++)
         types[i] = context->param_types[i];
     TRY(plan_build(context->task, context->session, context->arena, statement, context->text, types,
         &param_count, &plan));
     const struct result_column *columns = plan_columns(plan, &column_count);
     TRY(sink->columns(context->task, sink, columns, column_count));
-    TRY(plan_run_open(context->task, context->session, plan, context->params, param_count, &run));
+    if (param_count > 0)
+        TRY(plan_settle_params(context->arena, &context->session->types, context->param_types, types, param_count,
+            context->params, &params));
+    TRY(plan_run_open(context->task, context->session, plan, params, param_count, &run));
     while (!done)
         TRY(plan_run_next(context->task, run, sink, 0, &done));
 out:

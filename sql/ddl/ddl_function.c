@@ -137,6 +137,8 @@ static struct status add_parameter(struct statement_context *context, struct tab
         if (info.column_count > 0)
             return ddl_error(context, E_INVALID_COLUMN_REFERENCE,
                 "cannot use table references in parameter default value");
+        struct type is;
+        TRY(plan_expression_type(context->task, context->session, context->arena, NULL, parameter->default_expr, &is));
         TRY(plan_settle_literals(
             context->task, context->session, context->arena, NULL, parameter->default_expr, column.type));
         TRY(ddl_qualify_types(context, parameter->default_expr));

@@ -64,7 +64,6 @@ struct status ddl_validate_expressions(
     struct status st = STATUS_OK;
     struct statement_list list;
     struct plan *plan;
-    struct type *params = ARENA_ARRAY(context->arena, struct type, 1);
     uint32_t param_count = 0;
     const char *name;
     bool needed = false;
@@ -87,7 +86,7 @@ struct status ddl_validate_expressions(
     TRY(parse_sql_on_stack(context->arena, text, &list));
     bool internal = context->session->internal;
     context->session->internal |= table->materialized; // Which nobody else inserts into.
-    st = plan_build(context->task, context->session, context->arena, list.items[0], text, params,
+    st = plan_build(context->task, context->session, context->arena, list.items[0], text, NULL,
         &param_count, &plan);
     context->session->internal = internal;
     // Positions would point into a statement that the client did not write.
@@ -579,12 +578,11 @@ struct status ddl_columns_of_query(struct statement_context *context,
     struct status st = STATUS_OK;
     struct plan *plan;
     uint32_t param_count = 0, count;
-    struct type *params = ARENA_ARRAY(context->arena, struct type, 1);
 
     *table = (struct table_desc){.next_column_id = 1};
     TRY(qualify_query(context, create));
     TRY(plan_build(context->task, context->session, context->arena, create->query, context->text,
-        params, &param_count, &plan));
+        NULL, &param_count, &plan));
     const struct result_column *columns = plan_columns(plan, &count);
     if (create->columns.count > count)
         return ddl_error(context, E_SYNTAX_ERROR, "too many column names were specified");

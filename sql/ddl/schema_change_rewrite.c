@@ -193,7 +193,7 @@ static struct status copy_batch(struct task *task, struct session *session, void
     TRY(ddl_qualified_name(&context, table, &name));
     struct bytes text = bytes_of_string(arena_printf(arena, "DELETE FROM %s", name));
     TRY(parse_sql_on_stack(arena, text, &list));
-    TRY(plan_build(task, session, arena, list.items[0], text, ARENA_NEW(arena, struct type),
+    TRY(plan_build(task, session, arena, list.items[0], text, NULL,
         &param_count, &plan));
     TRY(plan_run_open(task, session, plan, NULL, 0, &run));
     // One that rows changed under begins anew with fewer, then keeps them.

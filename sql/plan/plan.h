@@ -16,7 +16,7 @@ struct writer;
 struct resolutions;
 
 // `param_types`: types known so far, `*param_count` of them, 0 where unknown; filled in by inference (the
-// array has room for PLAN_PARAMS_MAX). 42P18 when a type cannot be inferred.
+// array has room for PLAN_PARAMS_MAX). 42P18 when a type cannot be inferred. NULL: the statement has none, 42P02.
 #define PLAN_PARAMS_MAX 65535u
 CHECKED struct status plan_build(struct task *task, struct session *session, struct arena *arena,
     const struct statement *statement, struct bytes text, struct type *param_types,
@@ -76,6 +76,14 @@ void plan_run_close(struct task *task, struct plan_run *run);
 CHECKED struct status plan_evaluate_constant(struct task *task, struct session *session,
     struct arena *arena, const struct expr *expression, const struct datum *params,
     const struct type *param_types, uint32_t param_count, struct type type, struct datum *value);
+
+// The values of parameters for what has settled their types: of one that had none in `given` the value is text, which is
+// read as what it is now.
+CHECKED struct status plan_settle_params(struct arena *arena, const struct type_context *types, const struct type *given,
+    const struct type *settled, uint32_t count, const struct datum *params, struct datum **out);
+// Likewise parameter `number` of EXECUTE, and `text` is what it stands in.
+CHECKED struct status plan_evaluate_argument(const struct statement_context *context, const struct expr *expression,
+    uint32_t number, struct type type, struct datum *value);
 
 // A stored expression as PostgreSQL shows it: types of literals and casts that nobody wrote included. `table` NULL:
 // without columns. `assigned`: the type of the column whose default it is, or oid 0. `pretty`: fewer parentheses.

@@ -13,14 +13,28 @@ struct constant_bind {
     struct type type;
     const struct table_desc *table; // plan_expression_type: of its columns.
     struct scalar *scalar;
+    uint32_t argument; // Of an EXECUTE: which; 0: none.
     struct status status;
 };
+
+static struct status wrong_type(struct constant_bind *bind)
+{
+    struct binder *binder = &bind->binder;
+    const char *is = bind_type_text(binder, bind->scalar->type), *wanted = bind_type_text(binder, bind->type);
+    if (bind->argument == 0)
+        return bind_error(binder, bind->scalar->position, E_DATATYPE_MISMATCH, "expression is of type %s but %s is expected",
+            is, wanted);
+    return status_hint(binder->arena,
+        bind_error(binder, bind->scalar->position, E_DATATYPE_MISMATCH,
+            "parameter $%u of type %s cannot be coerced to the expected type %s", bind->argument, is, wanted),
+        "You will need to rewrite or cast the expression.");
+}
 
 static struct status bind_constant(struct constant_bind *bind)
 {
     struct status st = STATUS_OK;
     struct binder *binder = &bind->binder;
-    struct scope scope = {.clause = "this context"};
+    struct scope scope = {.clause = bind->argument == 0 ? "this context" : "EXECUTE parameters"};
     bool done;
     if (bind->table != NULL) bind_table_scope(binder, bind->table, &scope);
     TRY(bind_expr(binder, &scope, bind->expression, &bind->scalar));
@@ -29,10 +43,7 @@ static struct status bind_constant(struct constant_bind *bind)
         return st;
     }
     TRY(bind_coerce(binder, &bind->scalar, bind->type, CAST_ASSIGNMENT, &done));
-    if (!done)
-        return bind_error(binder, bind->scalar->position, E_DATATYPE_MISMATCH,
-            "expression is of type %s but %s is expected",
-            bind_type_text(binder, bind->scalar->type), bind_type_text(binder, bind->type));
+    if (!done) return wrong_type(bind);
     TRY(bind_coerce(binder, &bind->scalar, bind->type, CAST_ASSIGNMENT, NULL));
 
 out:
@@ -100,13 +111,27 @@ struct status plan_settle_literals(struct task *task, struct session *session, s
     return STATUS_OK;
 }
 
-struct status plan_evaluate_constant(struct task *task, struct session *session,
-    struct arena *arena, const struct expr *expression, const struct datum *params,
-    const struct type *param_types, uint32_t param_count, struct type type, struct datum *value)
+struct status plan_settle_params(struct arena *arena, const struct type_context *types, const struct type *given,
+    const struct type *settled, uint32_t count, const struct datum *params, struct datum **out)
+{
+    struct status st = STATUS_OK;
+    *out = ARENA_ARRAY(arena, struct datum, count + 1u);
+    for (uint32_t i = 0; i < count; i++) {
+        (*out)[i] = params[i];
+        if (given[i].oid != 0 || params[i].null || settled[i].oid == 0 || settled[i].oid == TYPE_TEXT) continue;
+        TRY(type_input(arena, types, settled[i], datum_as_bytes(params[i]), &(*out)[i]));
+    }
+out:
+    return st;
+}
+
+static struct status evaluate(struct task *task, struct session *session, struct arena *arena,
+    const struct expr *expression, const struct datum *params, const struct type *param_types, uint32_t param_count,
+    struct type type, struct constant_bind *bind, struct datum *value)
 {
     static const struct type_context plain = {.extra_float_digits = 1};
     struct status st = STATUS_OK;
-    struct constant_bind *bind = ARENA_NEW(arena, struct constant_bind);
+    struct datum *settled = NULL;
     struct binder *binder = &bind->binder;
     if (session != NULL && session->catalog != NULL) {
         struct bind_names *names = ARENA_NEW(arena, struct bind_names);
@@ -130,6 +155,8 @@ struct status plan_evaluate_constant(struct task *task, struct session *session,
     TRY(bind->status);
     if (binder->param_count > param_count)
         return status_make(E_UNDEFINED_PARAMETER, "there is no such parameter");
+    if (param_count > 0)
+        TRY(plan_settle_params(arena, binder->types, param_types, binder->param_types, param_count, params, &settled));
 
     struct expr_program *program;
     struct layout none = {0};
@@ -137,10 +164,28 @@ struct status plan_evaluate_constant(struct task *task, struct session *session,
     TRY(expr_compile(arena, NULL, &none, &bind->scalar, 1, &program));
     run->session = session;
     run->arena = arena;
-    run->slots = (struct datum *)params;
+    run->slots = settled;
     struct expr_state *state = expr_state_new(arena, run, program, 1);
     TRY(expr_run_single(task, state, arena, value));
 
 out:
     return st;
+}
+
+struct status plan_evaluate_constant(struct task *task, struct session *session,
+    struct arena *arena, const struct expr *expression, const struct datum *params,
+    const struct type *param_types, uint32_t param_count, struct type type, struct datum *value)
+{
+    struct constant_bind *bind = ARENA_NEW(arena, struct constant_bind);
+    return evaluate(task, session, arena, expression, params, param_types, param_count, type, bind, value);
+}
+
+struct status plan_evaluate_argument(const struct statement_context *context, const struct expr *expression,
+    uint32_t number, struct type type, struct datum *value)
+{
+    struct constant_bind *bind = ARENA_NEW(context->arena, struct constant_bind);
+    bind->argument = number;
+    bind->binder.text = context->text;
+    return evaluate(context->task, context->session, context->arena, expression, context->params, context->param_types,
+        context->param_count, type, bind, value);
 }

@@ -696,6 +696,7 @@ static struct status copy_to(struct statement_context *context, struct bytes que
         .options = *options};
     arena_init(&sink.scratch, &context->session->account);
     TRY(prepared_make(context->task, context->session, query, NULL, NULL, 0, &prepared));
+    if (prepared->param_count > 0) TRY(status_make(E_UNDEFINED_PARAMETER, "there is no parameter $1"));
     TRY(prepared_describe(context->task, context->session, prepared, &sink.columns, &sink.count));
     const char **names = ARENA_ARRAY(context->arena, const char *, sink.count + 1u);
     for (uint32_t i = 0; i < sink.count; i++) names[i] = sink.columns[i].name;
