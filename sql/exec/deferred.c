@@ -8,6 +8,7 @@
 #include "kv/key.h"
 #include "sql/catalog/catalog_store.h"
 #include "sql/parse/deparse.h"
+#include "sql/session/execute.h"
 #include "sql/session/internal.h"
 #include "sql/exec/row.h"
 
@@ -553,8 +554,7 @@ struct status deferred_set_execute(struct statement_context *context)
     uint32_t count;
 
     // Names are looked at in any case.
-    // A block is asked only of what the client has sent, not of what an EXECUTE runs.
-    if (session->txn_state != TXN_OPEN && session->nested == 0)
+    if (!statement_in_block(session))
         session_notice(session, "WARNING",
             status_make(E_NO_ACTIVE_TRANSACTION,
                 "SET CONSTRAINTS can only be used in transaction blocks"));

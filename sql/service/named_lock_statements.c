@@ -9,7 +9,7 @@
 #include "sql/catalog/pg_catalog.h"
 #include "sql/user/privilege.h"
 #include "sql/service/row_locks.h"
-#include "sql/session/statement.h"
+#include "sql/session/execute.h"
 
 #define E_NO_ACTIVE_TRANSACTION_BLOCK SQLSTATE('2', '5', 'P', '0', '1')
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -60,8 +60,7 @@ static struct status lock_execute(struct statement_context *context)
 {
     struct status st = STATUS_OK;
     const struct lock_table *lock = context->statement->as.lock_table;
-    // A block is asked only of what the client has sent, not of what an EXECUTE runs.
-    if (context->session->txn_state != TXN_OPEN && context->session->nested == 0)
+    if (!statement_in_block(context->session))
         return status_make(
             E_NO_ACTIVE_TRANSACTION_BLOCK, "LOCK TABLE can only be used in transaction blocks");
     for (uint32_t i = 0; i < lock->tables.count; i++)

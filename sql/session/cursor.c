@@ -93,14 +93,6 @@ void cursor_close(struct task *task, struct session *session, const char *name)
     close_some(task, session, closes_named, name);
 }
 
-const uint8_t *cursor_formats(const struct cursor *cursor, struct arena *arena)
-{
-    if (!cursor->binary) return NULL;
-    uint8_t *formats = arena_alloc(arena, cursor->column_count + 1u);
-    memset(formats, 1, cursor->column_count + 1u);
-    return formats;
-}
-
 static bool closes_later(const struct cursor *cursor, const void *arg)
 {
     return !cursor->held && cursor->serial > *(const uint64_t *)arg;
@@ -263,8 +255,7 @@ static struct status refuse_definition(struct statement_context *context)
     const struct declare_cursor *declare = context->statement->as.declare_cursor;
     struct session *session = context->session;
     bool locks = declare->query->locking_count > 0;
-    // A block is asked only of what the client has sent, not of what an EXECUTE runs.
-    if (!declare->hold && session->txn_state != TXN_OPEN && session->nested == 0)
+    if (!declare->hold && !statement_in_block(session))
         return status_make(E_NO_ACTIVE_TRANSACTION,
             "DECLARE CURSOR can only be used in transaction blocks");
     if (cursor_find(session, declare->name) != NULL || portal_find(session, declare->name) != NULL ||
@@ -373,6 +364,8 @@ static struct status open_query(struct statement_context *context, struct cursor
     }
     TRY(st);
     struct prepared *prepared = cursor->prepared;
+    if (prepared->param_count > context->param_count)
+        TRY(status_format(context->arena, E_UNDEFINED_PARAMETER, "there is no parameter $%u", context->param_count + 1));
     cursor->column_count = prepared->column_count - cursor->key_count;
     struct result_column *columns =
         ARENA_ARRAY(&cursor->arena, struct result_column, prepared->column_count + 1);

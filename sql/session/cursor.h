@@ -22,7 +22,8 @@ struct cursor {
     struct cursor *next;
     const char *name;
     struct bytes text;      // Of the DECLARE.
-    bool hold, binary, scroll, no_scroll;
+    bool hold, scroll, no_scroll;
+    bool binary;            // FETCH in a simple query gives bytes. Execute and a FETCH that was bound do not.
     bool held;              // Its transaction has committed.
     bool forward_only;      // Rows behind are dropped.
     bool ended;             // The query has no more rows.
@@ -47,8 +48,6 @@ struct cursor {
 
 struct cursor *cursor_find(struct session *session, const char *name);
 void cursor_close(struct task *task, struct session *session, const char *name); // If it is there.
-// What its rows are sent in to who does not say: bytes for a BINARY one; NULL for text.
-const uint8_t *cursor_formats(const struct cursor *cursor, struct arena *arena);
 // All of the session's are closed: the end of the session, DISCARD ALL.
 void cursors_close(struct task *task, struct session *session);
 // Those made after the savepoint.

@@ -333,7 +333,8 @@ struct status prepared_make(struct task *task, struct session *session, struct b
         TRY(parse_one(task, prepared));
     }
     statement = prepared->statement;
-    uint32_t count = statement == NULL ? 0 : statement->parameter_count;
+    // Those of PREPARE are not its own.
+    uint32_t count = statement == NULL || statement->tag == STATEMENT_PREPARE ? 0 : statement->parameter_count;
     prepared->param_count = declared_count > count ? declared_count : count;
     prepared->param_types =
         ARENA_ARRAY(&prepared->arena, struct type, prepared->param_count + 1);
@@ -517,6 +518,11 @@ out:
     return st;
 }
 
+bool statement_in_block(const struct session *session)
+{
+    return session->txn_state == TXN_OPEN || session->nested > 0 || session->statements->several == SEVERAL_IN_QUERY;
+}
+
 struct status statement_alone(struct session *session, struct arena *arena, const char *what)
 {
     if (session->txn_state == TXN_OPEN || session->statements->several == SEVERAL_IN_QUERY)
@@ -576,6 +582,8 @@ struct status execution_begin(
     struct task *task, struct session *session, struct execution *execution, bool described)
 {
     struct status st;
+    if (execution->params == NULL && execution->prepared->handler == NULL && execution->prepared->param_count > 0)
+        return status_make(E_UNDEFINED_PARAMETER, "there is no parameter $1");
     TRY(begin_for(task, session, execution));
     if (!execution->started) TRY(statement_snapshot(task, session, execution->prepared));
     if (!execution->started && execution->prepared->built != NULL)

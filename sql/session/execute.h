@@ -90,6 +90,9 @@ struct session_statements {
 void session_statements_open(struct session *session);
 void session_statements_close(struct task *task, struct session *session);
 void session_statements_txn_end(struct task *task, struct session *session); // Closes portals.
+// Whether what only makes sense before others of its transaction has any: in a client's transaction block, and in a simple
+// query of several statements. Of what an EXECUTE runs nobody asks for one.
+bool statement_in_block(const struct session *session);
 // For what must be alone in its transaction: 25001 in a transaction block, and beside others in an implicit one. The
 // transaction commits with it.
 CHECKED struct status statement_alone(struct session *session, struct arena *arena, const char *what);

@@ -208,6 +208,7 @@ static struct status begin(
     }
     session->txn_state = implicit ? TXN_IMPLICIT : TXN_OPEN;
     session->txn_read_only |= session->read_only_default;
+    session->txn_queried = false;
     session->txn_fresh = true; // Until its first statement that is more than planned.
 out:
     if (failed(st)) transaction_leave(session);

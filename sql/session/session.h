@@ -87,6 +87,7 @@ struct session {
     bool read_only_default;       // default_transaction_read_only: what new transactions are.
     bool txn_counted;             // In sql/wire/connection_limit.h.
     bool txn_fresh;               // Opened by the client, who has not been told anything of its data so far.
+    bool txn_queried;             // A statement of it has taken a snapshot: SET TRANSACTION comes too late.
     int64_t txn_start_us, statement_start_us; // Since 2000-01-01, for now() and statement_timestamp().
     int64_t start_us;            // When the session began.
     struct hlc_timestamp commit_ts; // Of the last transaction that wrote.

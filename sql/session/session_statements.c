@@ -48,7 +48,7 @@ static const char *isolation_text(enum isolation isolation)
 // Before the first query the level can be chosen.
 static bool before_any_query(const struct session *session)
 {
-    return session->txn == NULL || session->txn_state != TXN_OPEN || session->txn_fresh;
+    return session->txn == NULL || !session->txn_queried;
 }
 
 static struct status apply_modes(struct statement_context *context, const struct transaction *modes)
@@ -107,9 +107,11 @@ static struct status begin_execute(struct statement_context *context)
     if (!hlc_is_zero(as_of) || session->read_only_default)
         TRY(vars_set(session, context->arena, "transaction_read_only", "on", VARS_LOCAL));
     const char *isolation = vars_get(session, "default_transaction_isolation");
-    if (strcmp(isolation, vars_get(session, "transaction_isolation")) != 0)
+    // What a query did before it may have chosen the level.
+    if (!vars_set_in_txn(session, "transaction_isolation") &&
+        strcmp(isolation, vars_get(session, "transaction_isolation")) != 0)
         TRY(vars_set(session, context->arena, "transaction_isolation", isolation, VARS_LOCAL));
-    if (vars_bool(session, "default_transaction_deferrable"))
+    if (!vars_set_in_txn(session, "transaction_deferrable") && vars_bool(session, "default_transaction_deferrable"))
         TRY(vars_set(session, context->arena, "transaction_deferrable", "on", VARS_LOCAL));
     st = apply_modes(context, modes);
     if (failed(st)) session_txn_rollback(context->task, session);
@@ -187,6 +189,7 @@ static struct status set_transaction_execute(struct statement_context *context)
     struct status st = STATUS_OK;
     struct session *session = context->session;
     const struct transaction *modes = context->statement->as.transaction;
+    TRY(session_begin_if_idle(context->task, session)); // Up to the end of the query, or the Sync: as it began.
     if (modes->scope == SCOPE_SESSION) {
         if (modes->read_only != TRI_NONE)
             TRY(vars_set(session, context->arena, "default_transaction_read_only",
@@ -199,19 +202,18 @@ static struct status set_transaction_execute(struct statement_context *context)
                 modes->deferrable == TRI_YES ? "on" : "off", VARS_SESSION));
         goto out;
     }
-    if (session->txn_state != TXN_OPEN) {
+    if (!statement_in_block(session))
         warn(session, E_NO_ACTIVE_TRANSACTION, "SET TRANSACTION can only be used in transaction blocks");
-        goto out;
-    }
     if (context->statement->as_of != NULL) {
         struct hlc_timestamp ts;
         TRY(as_of_evaluate(context->task, session, context->arena, context->statement->as_of, AS_OF_PAST, &ts));
         if (kv_txn_has_writes(session->txn) || kv_txn_stats(session->txn)->requests > 0)
             TRY(status_make(E_ACTIVE_TRANSACTION,
                 "SET TRANSACTION AS OF SYSTEM TIME must be called before any query"));
+        const bool implicit = session->txn_state == TXN_IMPLICIT;
         session_txn_rollback(context->task, session);
         session->txn_as_of = ts;
-        TRY(session_txn_begin(context->task, session, false));
+        TRY(session_txn_begin(context->task, session, implicit));
         session->txn_read_only = true;
     }
     st = apply_modes(context, modes);
@@ -360,9 +362,7 @@ static struct status set_execute(struct statement_context *context)
         vars_reset_all(session);
         goto out;
     }
-    // A block is asked only of what the client has sent, not of what an EXECUTE runs.
-    if (set->local && session->txn_state != TXN_OPEN && session->nested == 0 &&
-        session->statements->several != SEVERAL_IN_QUERY)
+    if (set->local && !statement_in_block(session))
         warn(session, E_NO_ACTIVE_TRANSACTION, "SET LOCAL can only be used in transaction blocks");
     if (set->kind == SET_CURRENT) text = vars_get(session, set->name);
     if (set->kind == SET_VALUE) TRY(values_text(context, &set->values, &text));
@@ -403,9 +403,9 @@ static struct status show_execute(struct statement_context *context)
     struct status st;
     const char *name = show_name(context);
     const char *value = vars_get(context->session, name);
-    // Each statement outside of a transaction is one by itself, as new ones are.
+    // Each statement outside of a transaction is one by itself, as new ones are, unless what came before it says otherwise.
     if (value != NULL && strncmp(name, "transaction_", strlen("transaction_")) == 0 &&
-        context->session->txn_state != TXN_OPEN) {
+        context->session->txn_state != TXN_OPEN && !vars_set_in_txn(context->session, name)) {
         const char *new_ones = vars_get(context->session, arena_printf(context->arena, "default_%s", name));
         if (new_ones != NULL) value = new_ones;
     }
@@ -614,7 +614,7 @@ struct status execute_params(struct statement_context *context, const struct exe
             checked.cast.type = &prepared->param_domains[i];
             value = &checked;
         }
-        TRY(statement_constant(context, value, type, &(*params)[i]));
+        TRY(plan_evaluate_argument(context, value, i + 1, type, &(*params)[i]));
     }
 out:
     return st;

@@ -774,6 +774,13 @@ void vars_reset_all(struct session *session)
     }
 }
 
+bool vars_set_in_txn(const struct session *session, const char *name)
+{
+    for (const struct var_undo *undo = session->vars->undo; undo != NULL; undo = undo->next)
+        if (strcmp(undo->name, name) == 0) return true;
+    return false;
+}
+
 static void undo_apply(struct session *session, const struct var_undo *undo)
 {
     uint32_t index = var_index(undo->name);

@@ -33,6 +33,8 @@ CHECKED struct status vars_set(struct session *session, struct arena *arena, con
 CHECKED struct status vars_check(struct session *session, struct arena *arena, const char *name,
     const char *value, const char **spelled);
 void vars_reset_all(struct session *session);
+// Whether something in the transaction has set it.
+bool vars_set_in_txn(const struct session *session, const char *name);
 // What the transaction's end does to SET and SET LOCAL.
 void vars_txn_end(struct session *session, bool committed);
 // What ROLLBACK TO SAVEPOINT does to them: undoes what came after vars_savepoint. Valid until the transaction's end.

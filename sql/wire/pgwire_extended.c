@@ -229,8 +229,7 @@ static struct status describe_portal(struct task *task, struct pgwire *wire, con
     uint32_t count;
     if (cursor != NULL) {
         TRY(prepared_refuse_failed(session, &(struct prepared){0}));
-        return pgwire_row_description(wire, cursor->columns, cursor->column_count,
-            cursor_formats(cursor, &session->statement_arena));
+        return pgwire_row_description(wire, cursor->columns, cursor->column_count, NULL);
     }
     struct portal *portal = portal_find(session, name);
     if (portal == NULL) return missing_portal(session, name);
@@ -388,7 +387,6 @@ static struct status run_cursor(struct task *task, struct pgwire *wire, const st
     TRY(prepared_make(task, session, buffer_bytes(&text), NULL, NULL, 0, &prepared));
     struct execution execution = {.prepared = prepared, .arena = &session->statement_arena};
     struct pgwire_run run = {.prepared = prepared,
-        .formats = cursor_formats(cursor, &session->statement_arena),
         .execution = &execution,
         .commit = sync_follows(wire),
         .cursor = true,

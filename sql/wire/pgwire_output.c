@@ -129,7 +129,7 @@ static struct status sink_columns(struct task *task, struct result_sink *sink,
     (void)task;
     self->columns = columns;
     self->column_count = count;
-    if (sink->binary && self->describes) {
+    if (sink->binary && self->describes && !self->described) {
         uint8_t *formats = arena_alloc(&self->wire->session->statement_arena, count + 1u);
         memset(formats, 1, count + 1u);
         self->formats = formats;

@@ -74,11 +74,19 @@ static bool stays_fresh(const struct prepared *prepared)
     case STATEMENT_START_TRANSACTION:
     case STATEMENT_SET_TRANSACTION:
     case STATEMENT_SET:
+    case STATEMENT_RESET:
     case STATEMENT_SHOW:
     case STATEMENT_SAVEPOINT:
     case STATEMENT_RELEASE_SAVEPOINT: return true;
     default: return false;
     }
+}
+
+// Whether it asks for no snapshot, as PostgreSQL has it.
+static bool asks_nothing(const struct prepared *prepared)
+{
+    return stays_fresh(prepared) || prepared->statement->tag == STATEMENT_SET_CONSTRAINTS ||
+           prepared->statement->tag == STATEMENT_LOCK_TABLE;
 }
 
 // What a FETCH has given, told as of a portal.
@@ -156,6 +164,29 @@ static uint64_t rows_of(const struct execution *execution, uint64_t before)
     return execution->affected > 0 ? execution->affected : execution->rows - before;
 }
 
+// Whether the client is told of its rows when it has come to its end: what writes, and what a handler runs (EXECUTE, FETCH,
+// EXPLAIN). A query's rows go out as they come.
+static bool gives_all_or_none(const struct pgwire_run *run)
+{
+    const struct prepared *prepared = run->prepared;
+    if (prepared->handler != NULL) return !run->cursor;
+    return prepared->built != NULL && plan_modifies(prepared->built->plan);
+}
+
+// Takes back the rows that wait in `out` behind `start`, and their description.
+static void take_back_rows(struct buffer *out, size_t start)
+{
+    size_t kept = start, size;
+    for (size_t at = start; at < out->size; at += size) {
+        const uint8_t *head = out->data + at;
+        size = 1u + ((size_t)head[1] << 24 | (size_t)head[2] << 16 | (size_t)head[3] << 8 | head[4]);
+        if (head[0] == 'T' || head[0] == 'D') continue;
+        memmove(out->data + kept, head, size);
+        kept += size;
+    }
+    out->size = kept;
+}
+
 struct status pgwire_run_statement(struct task *task, struct pgwire *wire, struct pgwire_run *run)
 {
     struct status st = STATUS_OK;
@@ -193,6 +224,7 @@ struct status pgwire_run_statement(struct task *task, struct pgwire *wire, struc
     }
     session->attempt = 0;
     if (!stays_fresh(run->prepared)) session->txn_fresh = false;
+    if (!asks_nothing(run->prepared)) session->txn_queried = true;
     if (st.code == E_QUERY_CANCELED && task_now_ns(task) >= task->deadline_ns)
         st = status_make(E_QUERY_CANCELED, "canceling statement due to statement timeout");
     task->deadline_ns = UINT64_MAX;
@@ -206,6 +238,7 @@ struct status pgwire_run_statement(struct task *task, struct pgwire *wire, struc
         .first = first};
     insight_statement(session, &counted);
     insight_transaction(session, !failed(st) && !is_rollback(run->prepared));
+    if (failed(st) && !run->ended && !wire->spilled && gives_all_or_none(run)) take_back_rows(&wire->out, out_mark);
     // That it cannot be committed is told at the Sync, which has come already.
     if (failed(st) && run->ended && !run->simple && !session->statements->alone)
         wire_command_complete(&wire->out, run->execution->tag);
@@ -235,8 +268,8 @@ static struct status run_parsed(struct task *task, struct pgwire *wire, struct b
     if (began && last) session_txn_forget(task, session);
     struct execution execution = {.prepared = prepared, .arena = &session->statement_arena};
     struct pgwire_run run = {.prepared = prepared, .execution = &execution, .simple = true, .commit = last};
-    if (prepared->handler == NULL && prepared->param_count > 0)
-        TRY(status_make(SQLSTATE('4', '2', 'P', '0', '2'), "there is no parameter $1"));
+    if (prepared->param_count > 0)
+        TRY(status_make(E_UNDEFINED_PARAMETER, "there is no parameter $1"));
     st = pgwire_run_statement(task, wire, &run);
 out:
     if (failed(st) && session->txn_state == TXN_IMPLICIT) st = execute_settle(task, session, st, false);

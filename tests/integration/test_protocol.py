@@ -294,3 +294,108 @@ class Protocol(ClusterTest):
         self.assertEqual(answers(message(b"C", b"Pc\0"), message(b"P", b"\0SELECT 1\0\0\0"), message(b"B", b"p\0" + b"\0" * 7), step(b"CLOSE p"), message(b"E", b"p\0\0\0\0\0")),
                          ["3", "1", "2", "1", "2", "CLOSE CURSOR", "34000", "Z"])
         wire.socket.close()
+
+    def test_binary_cursors(self):
+        """BINARY is what FETCH in a simple query gives. Execute of the cursor's portal gives text, and a FETCH that is bound what its Bind says."""
+        server = self.cluster("protocol", shards=1)
+        wire = self.wire(server)
+
+        def rows(*messages):
+            wire.socket.sendall(b"".join(messages))
+            return [body[6:] for kind, body in wire.until(b"Z") if kind == b"D"]
+        sync, text, binary = message(b"S"), [b"5"], [b"\0\0\0\5"]
+        self.assertEqual(rows(message(b"Q", b"DECLARE c SCROLL BINARY CURSOR WITH HOLD FOR SELECT 5; FETCH c\0")), binary)
+        back = message(b"Q", b"FETCH PRIOR FROM c; MOVE BACKWARD ALL FROM c\0")
+        self.assertEqual(rows(back), [])
+        self.assertEqual(rows(message(b"D", b"Pc\0"), message(b"E", b"c\0" + b"\0" * 4), sync), text)
+        rows(back)
+        self.assertEqual(rows(step(b"FETCH c"), sync), text)
+        rows(back)
+        self.assertEqual(rows(message(b"P", b"\0FETCH c\0\0\0"), message(b"B", b"\0\0\0\0\0\0" + struct.pack("!HH", 1, 1)), message(b"E", b"\0" * 5), sync), binary)
+        wire.socket.close()
+
+    def test_a_query_of_several_statements_is_a_block(self):
+        """For all that asks for one, but savepoints and AND CHAIN; SET TRANSACTION holds up to its end, and so does that of a pipeline, with a warning."""
+        server = self.cluster("protocol", shards=1)
+        wire = self.wire(server)
+
+        def answers(*messages):
+            wire.socket.sendall(b"".join(messages))
+            return [fields(body)["C"] if kind in b"EN" else body[:-1].decode() for kind, body in wire.until(b"Z") if kind in b"CEN"]
+
+        def query(sql):
+            return answers(message(b"Q", sql.encode() + b"\0"))
+        self.assertEqual(query("CREATE TABLE block (a int)"), ["CREATE TABLE"])
+        self.assertEqual(query("DECLARE c CURSOR FOR SELECT generate_series(1, 4); FETCH 2 FROM c"), ["DECLARE CURSOR", "FETCH 2"])
+        self.assertEqual(query("FETCH c"), ["34000"])
+        self.assertEqual(query("SELECT 1; DECLARE c CURSOR FOR SELECT 1"), ["SELECT 1", "DECLARE CURSOR"])
+        self.assertEqual(query("DECLARE c CURSOR FOR SELECT a FROM block; INSERT INTO block VALUES (1); FETCH ALL c; COMMIT; FETCH c"), ["DECLARE CURSOR", "INSERT 0 1", "FETCH 0", "25P01", "COMMIT", "34000"])
+        self.assertEqual(query("DECLARE c CURSOR FOR SELECT a FROM block; BEGIN; FETCH c"), ["DECLARE CURSOR", "BEGIN", "FETCH 1"])
+        self.assertEqual(query("FETCH c; COMMIT"), ["FETCH 0", "COMMIT"])
+        self.assertEqual(query("SELECT 1; LOCK TABLE block; SELECT 2"), ["SELECT 1", "LOCK TABLE", "SELECT 1"])
+        self.assertEqual(query("BEGIN; COMMIT; LOCK TABLE block"), ["BEGIN", "COMMIT", "LOCK TABLE"])
+        self.assertEqual(query("SET CONSTRAINTS ALL DEFERRED; SELECT 1"), ["SET CONSTRAINTS", "SELECT 1"])
+        for sql in ("LOCK TABLE block", "DECLARE c CURSOR FOR SELECT 1", "SAVEPOINT s; SELECT 1", "RELEASE s; SELECT 1", "ROLLBACK TO s; SELECT 1", "COMMIT AND CHAIN; SELECT 1", "ROLLBACK AND CHAIN; SELECT 1"):
+            self.assertEqual(query(sql), ["25P01"], sql)
+        self.assertEqual(query("SET TRANSACTION READ ONLY; INSERT INTO block VALUES (9)"), ["SET", "25006"])
+        self.assertEqual(query("SET TRANSACTION READ ONLY; SET TRANSACTION READ WRITE; INSERT INTO block VALUES (2)"), ["SET", "SET", "INSERT 0 1"])
+        self.assertEqual(query("SET TRANSACTION READ ONLY; TABLE block; SET TRANSACTION READ WRITE"), ["SET", "SELECT 2", "25001"])
+        self.assertEqual(query("SET TRANSACTION READ ONLY"), ["25P01", "SET"])
+        self.assertEqual(answers(step(b"SET TRANSACTION READ ONLY"), step(b"INSERT INTO block VALUES (9)"), message(b"S")), ["25P01", "SET", "25006"])
+        for before in ("RESET ALL", "SET CONSTRAINTS ALL DEFERRED", "LOCK TABLE block", "SHOW DateStyle"):
+            self.assertEqual(query("BEGIN; %s; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1; SET TRANSACTION ISOLATION LEVEL READ COMMITTED" % before)[2:], ["SET", "SELECT 1", "25001"], before)
+            self.assertEqual(query("ROLLBACK"), ["ROLLBACK"])
+        wire.socket.sendall(message(b"Q", b"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SHOW transaction_isolation; BEGIN; SHOW transaction_isolation; COMMIT; SHOW transaction_isolation\0"))
+        self.assertEqual([body[6:] for kind, body in wire.until(b"Z") if kind == b"D"], [b"read committed", b"read committed", b"serializable"])
+        self.assertEqual(query("TABLE block"), ["SELECT 2"])
+        wire.socket.close()
+
+    def test_what_fails_before_its_end_gives_no_rows(self):
+        """Of what writes, and of EXECUTE, FETCH and EXPLAIN, rows and what describes them are told when they have come to an end; a query's go out as they come."""
+        server = self.cluster("protocol", shards=1)
+        wire = self.wire(server)
+
+        def kinds(sql):
+            wire.socket.sendall(message(b"Q", sql.encode() + b"\0"))
+            return "".join(kind.decode() for kind, _ in wire.until(b"Z"))
+        for sql in ("CREATE TABLE whole (a int PRIMARY KEY)", "INSERT INTO whole VALUES (1), (2)", "CREATE TABLE later (a int REFERENCES whole DEFERRABLE INITIALLY DEFERRED)",
+                    "PREPARE divides AS SELECT 1 / (2 - a) FROM whole", "DECLARE c CURSOR WITH HOLD FOR SELECT a, nullif(a, 2)::text FROM whole"):
+            self.assertEqual(kinds(sql), "CZ", sql)
+        for sql in ("INSERT INTO whole VALUES (7), (1) RETURNING a", "UPDATE whole SET a = 2 RETURNING a", "DELETE FROM whole RETURNING 1 / (a - 2)", "WITH i AS (INSERT INTO whole VALUES (8), (1) RETURNING a) SELECT a FROM i",
+                    "EXECUTE divides", "EXPLAIN ANALYZE SELECT 1 / (2 - a) FROM whole"):
+            self.assertEqual(kinds(sql), "EZ", sql)
+            self.assertEqual(kinds("SELECT 3; " + sql), "TDCEZ", sql)
+        self.assertEqual(kinds("BEGIN; DECLARE d CURSOR FOR SELECT 1 / (2 - a) FROM whole; FETCH ALL FROM d"), "CCEZ")
+        self.assertEqual(kinds("ROLLBACK; SELECT 1 / (2 - a) FROM whole")[:2], "CT")
+        self.assertEqual(kinds("INSERT INTO later VALUES (5) RETURNING a"), "TDEZ")  # It is its transaction that fails.
+        wire.socket.close()
+
+    def test_parameters_of_what_is_not_a_query(self):
+        """Where there is one that nobody gives a value it is refused, whatever kind of statement it stands in; without a type of its own it is read as what is wanted there."""
+        server = self.cluster("protocol", shards=1)
+        wire = self.wire(server)
+
+        def answers(*messages):
+            wire.socket.sendall(b"".join(messages))
+            return [fields(body)["C"] if kind == b"E" else body[6:].decode() if kind == b"D" else body[:-1].decode() for kind, body in wire.until(b"Z") if kind in b"CED"]
+
+        def bound(sql, *values):
+            data = b"".join(struct.pack("!I", len(value)) + value for value in values)
+            return answers(message(b"P", b"\0" + sql.encode() + b"\0\0\0"), message(b"B", b"\0\0" + struct.pack("!HH", 0, len(values)) + data + b"\0\0"), message(b"E", b"\0" * 5), message(b"S"))
+        self.assertEqual(bound("CREATE TABLE given (a int)"), ["CREATE TABLE"])
+        for sql in ("COPY (SELECT $1 + 1) TO STDOUT", "CREATE TABLE made AS SELECT $1 + 1 AS a", "CREATE TABLE made AS SELECT 1 AS a LIMIT $1", "CREATE MATERIALIZED VIEW made AS SELECT $1::text AS a", "CREATE VIEW made AS SELECT $1::text AS a",
+                    "CREATE TABLE made (a int DEFAULT $1)", "CREATE INDEX ON given ((a + $1))", "ALTER TABLE given ADD CHECK (a > $1)", "ALTER TABLE given ALTER a TYPE text USING $1::text", "CREATE DOMAIN made AS int CHECK (VALUE > $1)",
+                    "CREATE FUNCTION made(a int DEFAULT $1) RETURNS int LANGUAGE sql AS 'SELECT 1'"):
+            self.assertEqual(answers(message(b"Q", sql.encode() + b"\0")), ["42P02"], sql)
+            self.assertEqual(bound(sql, b"3"), ["42P02"], sql)
+        for sql in ("DECLARE made CURSOR WITH HOLD FOR SELECT $1::int", "EXPLAIN SELECT $1 + 1", "CANCEL JOB $1", "SHOW JOBS SELECT $1::int8", "CREATE TABLE made AS SELECT $65535::int"):
+            self.assertEqual(answers(message(b"Q", sql.encode() + b"\0")), ["42P02"], sql)
+        self.assertEqual(bound("PREPARE adds (int) AS SELECT $1 + 1"), ["PREPARE"])
+        self.assertEqual(bound("EXECUTE adds ($1)", b"3"), ["4", "SELECT 1"])
+        self.assertEqual(bound("EXECUTE adds ($1)", b"x"), ["22P02"])
+        self.assertEqual(bound("EXECUTE adds ($1::int + $2)", b"3", b"4"), ["8", "SELECT 1"])
+        self.assertEqual(bound("CANCEL JOB $1", b"3"), ["42704"])
+        self.assertEqual(bound("ALTER TABLE given SPLIT AT SELECT $1 + 1 WHERE false", b"3")[-1], "SPLIT")
+        self.assertEqual(bound("DECLARE sums CURSOR WITH HOLD FOR SELECT $1 + 1", b"3"), ["DECLARE CURSOR"])
+        self.assertEqual(bound("FETCH sums"), ["4", "FETCH 1"])
+        wire.socket.close()

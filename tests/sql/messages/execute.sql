@@ -1,0 +1,21 @@
+\set VERBOSITY verbose
+PREPARE whole (int) AS SELECT $1;
+PREPARE list (int[]) AS SELECT $1;
+EXECUTE list (4);
+EXECUTE whole ('4'::text);
+SELECT 1; EXECUTE whole (true);
+EXPLAIN EXECUTE whole (true);
+EXECUTE whole (nosuch);
+EXECUTE whole (nosuch(1));
+EXECUTE whole ('x');
+EXECUTE list ('{1,x}');
+EXECUTE list (array_agg(1));
+EXECUTE list (generate_series(1, 2));
+EXECUTE list (row_number() OVER ());
+EXECUTE whole (1, 2);
+EXECUTE list (ARRAY[1.5, 2]);
+CREATE FUNCTION defaulted(a int DEFAULT $1) RETURNS int LANGUAGE sql AS 'SELECT $1';
+CREATE FUNCTION defaulted(a int DEFAULT nosuch(2)) RETURNS int LANGUAGE sql AS 'SELECT $1';
+COPY (SELECT $1 + 1) TO STDOUT;
+CREATE TABLE made AS SELECT 1 LIMIT $1;
+DECLARE c CURSOR WITH HOLD FOR SELECT $1;
