@@ -66,7 +66,7 @@ OWN = [
     (re.compile(r"right.*-2147483648"), "PostgreSQL lets the count wrap around"),
     (re.compile(r"acldefault|makeaclitem|_to_tsvector|to_tsquery|postgresql_fdw"), "full-text search, foreign data, lists of privileges"),
     (re.compile(r"keyvalue\(\)"), "the id of an object is where it stands in the stored value, whose form is another"),
-    (re.compile(r"pg_typeof\((p|w|ps|value|column)\)"), "values that are read from a domain's column are of the type beneath it"),
+    (re.compile(r"pg_typeof\((p|w|ps|value|column|(\w+\.)?(total|mail))\)"), "values that are read from a domain's column are of the type beneath it"),
     (re.compile(r"populate_record\(NULL::da"), "domains of a table's columns are checked when rows are stored"),
     (re.compile(r"'[^'\"]*\\[^']*'::jsonpath"), "PostgreSQL takes a word with an escape in it for a key word of jsonpath"),
     (re.compile(r"'\{[^']*,-?infinity\}'(?!::).*timestamp|timestamp.*'\{[^']*,-?infinity\}'(?!::)"), "PostgreSQL passes over what stands before infinity in the text of a time"),
@@ -195,8 +195,13 @@ class Side:
         return self.names[oid]
 
     def drop(self):
+        """Once it has recovered: PostgreSQL is known to crash."""
         self.raw.close()
-        self.admin("DROP DATABASE " + self.name)
+        wait_until(self.dropped, "a server to answer")
+
+    def dropped(self):
+        self.admin("DROP DATABASE IF EXISTS " + self.name)
+        return True
 
 
 class ServerLost(Exception):
@@ -240,8 +245,8 @@ def difference(sql, theirs, ours, strict=False):
     if theirs[0] == "error":
         if theirs[1] in MALFORMED_TIME and ours[1] in MALFORMED_TIME:
             return None
-        if (theirs[1], ours[1]) == ("42702", "428C9"):
-            return None  # Two things are wrong.
+        if theirs[1][:2] == "42" and ours[1] == "428C9":
+            return None  # Two things are wrong: that a column is generated PostgreSQL tells when all the rest is in order.
         if " WINDOW w AS " in sql and theirs[1][:2] == ours[1][:2] == "42":
             return None  # Likewise: PostgreSQL looks at what WINDOW defines after all that uses it.
         if sql.startswith("COPY ") and "23505" in (theirs[1], ours[1]):
