@@ -244,7 +244,7 @@ struct status statistics_decode(
     statistics->name = arena_string(arena, (struct bytes){in.data, (size_t)size});
     in = bytes_skip(in, (size_t)size);
     TRY(key_decode_uvarint(&in, &count));
-    if (count > TABLE_COLUMNS_MAX) return corrupt();
+    if (count > TABLE_COLUMNS_MAX + 1) return corrupt(); // And a hidden key.
     statistics->column_count = (uint32_t)count;
     statistics->columns = ARENA_ARRAY(arena, struct column_statistics, count);
     for (uint32_t i = 0; i < count; i++) {

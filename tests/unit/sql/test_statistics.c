@@ -3,6 +3,7 @@
 // Ranks keep the order of values; statistics survive their encoding, and bytes that are none are refused.
 #include <criterion/criterion.h>
 
+#include "sql/catalog/descriptor.h"
 #include "sql/plan/statistics.h"
 
 Test(statistics, rank_keeps_the_order_of_numbers)
@@ -78,5 +79,21 @@ Test(statistics, encoding_round_trip_and_truncation)
         struct status st = statistics_decode(&arena, (struct bytes){encoded.data, size}, &back);
         cr_assert(failed(st) || size == 0, "a cut at %zu passes", size);
     }
+    arena_fini(&arena);
+}
+
+Test(statistics, a_table_of_all_columns_and_a_hidden_key_has_some)
+{
+    static struct column_statistics columns[TABLE_COLUMNS_MAX + 1];
+    struct arena arena;
+    struct buffer out;
+    struct table_statistics back;
+    struct table_statistics statistics = {.name = "s", .columns = columns, .column_count = TABLE_COLUMNS_MAX + 1};
+    arena_init(&arena, NULL);
+    buffer_init(&out, &arena);
+    for (uint32_t i = 0; i < statistics.column_count; i++) columns[i].column_id = i + 1;
+    statistics_encode(&out, &statistics);
+    cr_assert(!failed(statistics_decode(&arena, buffer_bytes(&out), &back)));
+    cr_assert(back.column_count == TABLE_COLUMNS_MAX + 1 && back.columns[TABLE_COLUMNS_MAX].column_id == TABLE_COLUMNS_MAX + 1);
     arena_fini(&arena);
 }
