@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include "core/reactor.h"
+#include "core/work.h"
 
 #define KEEP_BYTES (64u << 10)
+#define STEP_WORK 128u // Bytes that a step of deep_goes_on counts for.
 
 struct deep_stack {
     struct fiber fiber;
@@ -79,6 +81,16 @@ struct status task_poll(struct task *task)
 {
     if (task == NULL || task->nosuspend_depth > 0) return STATUS_OK;
     return task_yield_if_due(task);
+}
+
+bool deep_goes_on(uint32_t steps)
+{
+    struct task *task = task_current();
+    if (task == NULL || task->nosuspend_depth != 1 || task->shard->reactor->deep == NULL) return true;
+    nosuspend_end(task);
+    const struct status st = task_work(task, (uint64_t)steps * STEP_WORK);
+    nosuspend_begin(task);
+    return !failed(st);
 }
 
 void deep_stacks_fini(struct reactor *reactor)

@@ -19,5 +19,11 @@
 // stack_call, and task_poll does nothing.
 void deep_call(struct task *task, void (*fn)(void *arg), void *arg);
 
+// For work that runs on a big stack between nosuspend_begin and nosuspend_end, since nothing but yielding is safe in it:
+// counts `steps` of some hundred nanoseconds, and yields when that is due. It does nothing anywhere else: on another
+// stack, without a task, or where suspending is forbidden once more. False: the task was cancelled, so that any answer
+// will do, since who began the work asks task_check at its end.
+bool deep_goes_on(uint32_t steps);
+
 // Yields when that is due and the task may. Call it every some thousand steps. NULL is no task.
 CHECKED struct status task_poll(struct task *task);

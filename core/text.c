@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/invariant.h"
+#include "core/work.h"
 
 // --- UTF-8 ---------------------------------------------------------------------------------------
 
@@ -96,6 +97,14 @@ size_t utf8_encode(uint32_t code, uint8_t out[4])
     return size;
 }
 
+int bytes_shown(struct bytes text)
+{
+    size_t size = text.size;
+    if (size > BYTES_SHOWN_MAX)
+        for (size = BYTES_SHOWN_MAX; size > BYTES_SHOWN_MAX - 3 && (text.data[size] & 0xc0) == 0x80;) size--;
+    return (int)size;
+}
+
 void utf8_append(struct buffer *out, uint32_t code)
 {
     uint8_t bytes[4];
@@ -140,9 +149,10 @@ char *text_lower(struct arena *arena, struct bytes text)
 void text_quote_name(struct buffer *out, struct bytes name, bool (*reserved)(struct bytes word))
 {
     bool bare = name.size > 0 && !ascii_digit((char)name.data[0]);
-    for (size_t i = 0; i < name.size; i++) {
+    for (size_t i = 0; i < name.size && bare; i++) {
+        if (i % WORK_BYTES == WORK_BYTES - 1 && !task_goes_on(WORK_BYTES)) return;
         char c = (char)name.data[i];
-        bare = bare && ((c >= 'a' && c <= 'z') || ascii_digit(c) || c == '_');
+        bare = (c >= 'a' && c <= 'z') || ascii_digit(c) || c == '_';
     }
     if (bare && (reserved == NULL || !reserved(name))) {
         buffer_append_bytes(out, name);
@@ -150,6 +160,7 @@ void text_quote_name(struct buffer *out, struct bytes name, bool (*reserved)(str
     }
     buffer_append_u8(out, '"');
     for (size_t i = 0; i < name.size; i++) {
+        if (i % WORK_BYTES == WORK_BYTES - 1 && !task_goes_on(WORK_BYTES)) return;
         if (name.data[i] == '"') buffer_append_u8(out, '"');
         buffer_append_u8(out, name.data[i]);
     }
@@ -163,6 +174,7 @@ void text_quote_literal(struct buffer *out, struct bytes text)
         escape = escape || text.data[i] == '\\' || text.data[i] < 0x20 || text.data[i] == 0x7f;
     buffer_append_string(out, escape ? "e'" : "'");
     for (size_t i = 0; i < text.size; i++) {
+        if (i % WORK_BYTES == WORK_BYTES - 1 && !task_goes_on(WORK_BYTES)) return;
         uint8_t c = text.data[i];
         if (c == '\'') {
             buffer_append_string(out, "''");

@@ -35,6 +35,9 @@ static inline size_t utf8_size_of(uint8_t first)
 uint32_t utf8_decode(const uint8_t *at);
 // Writes one character; returns its size, 0 when `code` is none.
 size_t utf8_encode(uint32_t code, uint8_t out[4]);
+// How much of what may be of any size a message shows ("%.*s"): whole characters.
+#define BYTES_SHOWN_MAX 8192u
+int bytes_shown(struct bytes text);
 // Appends one character; nothing when `code` is none.
 void utf8_append(struct buffer *out, uint32_t code);
 

@@ -455,6 +455,7 @@ struct status bind_common_type(struct binder *binder, const char *what, struct s
     uint32_t position = count > 0 ? scalars[count - 1]->position : POSITION_NONE;
     bool same_typmod = true;
     for (uint32_t i = 0; i < count; i++) {
+        (void)deep_goes_on(1);
         TRY(bind_row_value(binder, &scalars[i]));
         types[i] = scalars[i]->type.oid;
         same_typmod &= scalars[i]->type.oid == scalars[0]->type.oid &&
@@ -465,6 +466,7 @@ struct status bind_common_type(struct binder *binder, const char *what, struct s
     if (same_typmod && count > 0 && scalars[0]->type.oid == type->oid) *type = scalars[0]->type;
     for (uint32_t i = 0; i < count; i++) {
         bool done;
+        (void)deep_goes_on(1);
         TRY(bind_coerce(binder, &scalars[i], TYPE_OF(type->oid), CAST_IMPLICIT, &done));
         if (!done)
             TRY(bind_error(binder, scalars[i]->position, E_CANNOT_COERCE,

@@ -306,16 +306,22 @@ out:
     return st;
 }
 
+#define IN_WORK 16u // What an item that is compared by an operator of its own counts for with bind_work.
+
 static struct status bind_in_as_or(struct binder *binder, struct scalar *arg, struct scalar **items,
     uint32_t count, const struct expr *expr, struct scalar **out)
 {
     struct status st = STATUS_OK;
-    *out = NULL;
+    struct scalar **equal = ARENA_ARRAY(binder->arena, struct scalar *, count);
     for (uint32_t i = 0; i < count; i++) {
-        struct scalar *equal;
+        TRY(bind_work(binder, IN_WORK));
         TRY(bind_operator(
-            binder, "=", bind_again(binder, arg), items[i], expr->position, &equal));
-        *out = bind_logic_node(binder, SCALAR_OR, *out, equal);
+            binder, "=", bind_again(binder, arg), items[i], expr->position, &equal[i]));
+    }
+    *out = equal[0];
+    if (count > 1) {
+        *out = scalar_with_args(binder->arena, SCALAR_OR, TYPE_OF(TYPE_BOOL), equal[0]->position, count);
+        memcpy((*out)->args, equal, count * sizeof *equal);
     }
     if (expr->in.negated) *out = not_node(binder, *out);
 

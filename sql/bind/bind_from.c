@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // FROM: table references, joins and the names they bring. What these names mean: sql/bind/bind_column.c.
+#include "core/deep.h"
 #include "sql/bind/bind.h"
 #include "sql/bind/resolution.h"
 #include "sql/catalog/statement_table.h"
@@ -69,6 +70,7 @@ static void lock_query(struct range *range, const struct query *query, bool is_v
 static void add_columns(struct binder *binder, struct from_names *names,
     const struct range_column *columns, uint32_t count)
 {
+    (void)deep_goes_on((names->column_count + count) / 8);
     names->columns = arena_grow(binder->arena, names->columns,
         names->column_count * sizeof(struct range_column),
         (names->column_count + count) * sizeof(struct range_column));
@@ -652,6 +654,7 @@ static struct range_column *find_plain(
     (void)binder;
     struct range_column *found = NULL;
     *ambiguous = false;
+    (void)deep_goes_on(names->column_count / 8);
     for (uint32_t i = 0; i < names->column_count; i++) {
         if (names->columns[i].merged || strcmp(names->columns[i].name, name) != 0) continue;
         if (found != NULL) *ambiguous = true;

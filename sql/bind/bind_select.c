@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Queries: SELECT lists, grouping, DISTINCT, ORDER BY, LIMIT, VALUES and set operations.
+#include "core/deep.h"
 #include "core/invariant.h"
 #include "sql/bind/bind_select.h"
 #include "sql/type/collation.h"
@@ -11,6 +12,7 @@
 
 void bind_add_output(struct binder *binder, struct query *query, struct output output)
 {
+    (void)deep_goes_on(1 + query->column_count / 32);
     query->columns = arena_grow(binder->arena, query->columns,
         query->column_count * sizeof output, (query->column_count + 1) * sizeof output);
     query->columns[query->column_count++] = output;

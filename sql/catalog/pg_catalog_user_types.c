@@ -190,7 +190,7 @@ struct status pg_find_type(struct task *task, struct session *session, struct ar
     }
     if (type == NULL)
         return status_format(arena, E_UNDEFINED_OBJECT, "type \"%.*s\" does not exist",
-            (int)text.size, (const char *)text.data);
+            bytes_shown(text), (const char *)text.data);
     catalog_type_install(session, type);
     *oid = catalog_type_oid(type);
     if (array) *oid = type_array_of(*oid);

@@ -173,7 +173,7 @@ struct status pg_relation_by_name(struct task *task, struct session *session,
     TRY(st);
     if (relation->table == NULL && !missing_ok)
         st = status_format(arena, E_UNDEFINED_TABLE, "relation \"%.*s\" does not exist",
-            (int)text.size, (const char *)text.data);
+            bytes_shown(text), (const char *)text.data);
 out:
     return st;
 }
@@ -289,7 +289,7 @@ static const char *type_function_name(uint32_t oid)
 static struct status no_function(struct arena *arena, struct bytes text)
 {
     return status_format(arena, E_UNDEFINED_FUNCTION, "function \"%.*s\" does not exist",
-        (int)text.size, (const char *)text.data);
+        bytes_shown(text), (const char *)text.data);
 }
 
 static struct status find_function(struct task *task, struct session *session,
@@ -314,7 +314,7 @@ static struct status find_function(struct task *task, struct session *session,
     matches += routines;
     if (matches > 1)
         return status_format(arena, E_AMBIGUOUS_FUNCTION, "more than one function named \"%.*s\"",
-            (int)text.size, (const char *)text.data);
+            bytes_shown(text), (const char *)text.data);
     if (matches == 0 && strcmp(schema, "pg_catalog") == 0) *oid = type_function_oid(name);
     return *oid == 0 ? no_function(arena, text) : STATUS_OK;
 }

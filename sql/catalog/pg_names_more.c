@@ -26,7 +26,7 @@ static struct bytes operator_name(struct bytes text)
 static struct status no_operator(struct arena *arena, struct bytes text)
 {
     return status_format(arena, E_UNDEFINED_FUNCTION, "operator does not exist: %.*s",
-        (int)text.size, (const char *)text.data);
+        bytes_shown(text), (const char *)text.data);
 }
 
 static struct status take_type(struct task *task, struct session *session, struct arena *arena,
@@ -77,7 +77,7 @@ struct status pg_find_operator(struct task *task, struct session *session, struc
     if (matches == 0) return no_operator(arena, text);
     if (matches > 1 && !with_types)
         return status_format(arena, E_AMBIGUOUS_FUNCTION, "more than one operator named %.*s",
-            (int)text.size, (const char *)text.data);
+            bytes_shown(text), (const char *)text.data);
 
 out:
     return st;
@@ -131,7 +131,7 @@ struct status pg_find_collation(struct task *task, struct session *session, stru
         return st;
     }
     st = status_format(arena, E_UNDEFINED_OBJECT,
-        "collation \"%.*s\" for encoding \"UTF8\" does not exist", (int)text.size,
+        "collation \"%.*s\" for encoding \"UTF8\" does not exist", bytes_shown(text),
         (const char *)text.data);
 
 out:

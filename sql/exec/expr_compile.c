@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "core/deep.h"
 #include "core/invariant.h"
 #include "sql/type/collation.h"
 #include "sql/type/geometry.h"
@@ -198,6 +199,7 @@ struct constancy {
 // no columns: PostgreSQL evaluates that, and tells its errors, while it plans. Both in one walk: calls may be nested deep.
 static struct constancy constancy_of(const struct scalar *scalar)
 {
+    (void)deep_goes_on(1);
     struct constancy is = {.row_free = scalar->kind != SCALAR_VAR && scalar->kind != SCALAR_SUBQUERY};
     bool null = false, evaluated = false;
     if (scalar->kind == SCALAR_CONST) return (struct constancy){scalar->value.null, true};
@@ -521,8 +523,17 @@ static struct status compile_node(struct compiler *c, struct scalar *scalar, ope
     }
 }
 
+// Most of what is compared does so in its first argument.
+static bool surely_differ(const struct scalar *a, const struct scalar *b)
+{
+    if (a->kind != b->kind) return true;
+    return (a->kind == SCALAR_PARAM && a->param != b->param) || (a->kind == SCALAR_VAR && a->var != b->var);
+}
+
 static bool same_value(const struct scalar *a, const struct scalar *b)
 {
+    if (a->kind != b->kind || a->arg_count != b->arg_count || a->type.oid != b->type.oid) return false;
+    if (a->arg_count > 0 && surely_differ(a->args[0], b->args[0])) return false;
     if (a->kind == SCALAR_SUBQUERY && b->kind == SCALAR_SUBQUERY && a->subquery.once && a->subquery.rel == b->subquery.rel)
         return true;
     return scalar_equal(a, b);
@@ -531,6 +542,7 @@ static bool same_value(const struct scalar *a, const struct scalar *b)
 static struct status compile(struct compiler *c, struct scalar *scalar, operand *out)
 {
     struct status st = STATUS_OK;
+    (void)deep_goes_on(1);
     switch (scalar->kind) {
     case SCALAR_CONST: *out = constant(c, scalar->value); return st;
     case SCALAR_PARAM: *out = operand_make(OPERAND_SLOT, scalar->param); return st;

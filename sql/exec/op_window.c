@@ -4,6 +4,7 @@
 // function is computed for all of them, and they are given out with its values. A partition that there is no
 // room for goes to the temporary file, with its peers' groups and the values.
 #include "core/invariant.h"
+#include "core/work.h"
 #include "sql/exec/op.h"
 #include "sql/exec/op_classes.h"
 #include "sql/exec/row_list.h"
@@ -645,7 +646,7 @@ static struct status state_value(
     struct arena *arena = w->is_big ? &w->big.last : &w->store.arena;
     if (w->is_big) arena_reset(arena);
     if (!result->null && !type_is_by_value(call->type.oid))
-        result->data = arena_copy(arena, datum_as_bytes(*result)).data;
+        result->data = task_copy(arena, datum_as_bytes(*result)).data;
 
 out:
     return st;

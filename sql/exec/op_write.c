@@ -4,9 +4,12 @@
 // give no rows; foreign keys are settled when the input is at its end.
 #include "core/hash.h"
 #include "core/invariant.h"
+#include "core/work.h"
 #include "sql/exec/op_classes.h"
 #include "sql/exec/scan.h"
 #include "sql/exec/writer.h"
+
+#define CONFLICT_WORK 512u // What a row that may conflict counts for with task_work.
 
 struct write_op {
     struct op op;
@@ -293,6 +296,7 @@ static struct status insert_or_update(
     for (uint32_t n = 0; n < in->selected; n++) {
         struct bytes key, value;
         bool found, wrote = false, first;
+        TRY(task_work(task, CONFLICT_WORK)); // Rows that are not written wait for nothing.
         arena_reset(&write->conflict_arena);
         for (uint32_t i = 0; i < width; i++) writer->columns[i][0] = waiting[i][n];
         TRY(writer_check(task, writer, 1, (struct writer_changes){NULL, node->checked}));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // count, min, max, bool_and and bool_or, the bit aggregates, string_agg and array_agg.
+#include "core/work.h"
 #include "sql/type/collation.h"
 #include "sql/type/array.h"
 #include "sql/function/function_table.h"
@@ -178,7 +179,7 @@ static struct status append(struct function_call *call, struct text_sum *state, 
     if (state->text.arena == NULL) buffer_init(&state->text, call->arena);
     if (state->text.size + text.size > FUNCTION_BYTES_MAX)
         return function_no_memory(state->text.size + text.size);
-    buffer_append_bytes(&state->text, text);
+    task_append(&state->text, text);
     return text.size > ARENA_UNCHECKED_BYTES ? arena_check(call->arena) : STATUS_OK;
 }
 

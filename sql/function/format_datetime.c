@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/text.h"
+#include "core/work.h"
 #include "sql/type/datetime.h"
 #include "sql/function/function_table.h"
 #include "sql/type/type_ops.h"
@@ -60,10 +61,11 @@ static bool take(struct bytes *text, const char *word)
     return true;
 }
 
+#define ITEM_WORK 512u // What an item counts for with task_goes_on.
 static bool next_item(struct template *in, struct item *item)
 {
     *item = (struct item){0};
-    if (in->rest.size == 0) return false;
+    if (in->rest.size == 0 || !task_goes_on(ITEM_WORK)) return false;
     for (;;) {
         if (take(&in->rest, "fm"))
             item->fill = true;
@@ -418,8 +420,8 @@ struct reader {
 static struct status bad_value(struct reader *in, struct bytes value, struct bytes pattern)
 {
     struct status st = status_format(in->arena, E_INVALID_DATETIME_FORMAT,
-        "invalid value \"%.*s\" for \"%.*s\"", (int)value.size, (const char *)value.data,
-        (int)pattern.size, (const char *)pattern.data);
+        "invalid value \"%.*s\" for \"%.*s\"", bytes_shown(value), (const char *)value.data,
+        bytes_shown(pattern), (const char *)pattern.data);
     return status_detail(in->arena, st, "Value must be an integer.");
 }
 
@@ -457,7 +459,7 @@ static struct status read_number(
     if (count > 9)
         return status_detail(in->arena,
             status_format(in->arena, E_DATETIME_OVERFLOW,
-                "value for \"%.*s\" in source string is out of range", (int)item->text.size,
+                "value for \"%.*s\" in source string is out of range", bytes_shown(item->text),
                 (const char *)item->text.data),
             "Value must be in the range %d to %d.", INT32_MIN, INT32_MAX);
     *value = 0;
@@ -487,7 +489,7 @@ static struct status read_name(struct reader *in, const struct item *item, const
         shown++;
     struct status st = status_format(in->arena, E_INVALID_DATETIME_FORMAT,
         "invalid value \"%.*s\" for \"%.*s\"", (int)shown, (const char *)in->text.data,
-        (int)item->text.size, (const char *)item->text.data);
+        bytes_shown(item->text), (const char *)item->text.data);
     return status_detail(in->arena, st,
         "The given value did not match any of the allowed values for this field.");
 }
@@ -676,7 +678,7 @@ static struct status read_item(struct reader *in, const struct item *item, bool 
     case P_TZ:
     case P_OF:
         return status_format(in->arena, E_FEATURE_NOT_SUPPORTED,
-            "formatting field \"%.*s\" is only supported in to_char", (int)item->text.size,
+            "formatting field \"%.*s\" is only supported in to_char", bytes_shown(item->text),
             (const char *)item->text.data);
     case P_Y_YYY:
         TRY(read_number(in, item, 1, true, &thousands, &digits));
@@ -745,7 +747,7 @@ out:
 static struct status out_of_range(struct reader *in)
 {
     return status_format(in->arena, E_DATETIME_OVERFLOW,
-        "date/time field value out of range: \"%.*s\"", (int)in->whole.size,
+        "date/time field value out of range: \"%.*s\"", bytes_shown(in->whole),
         (const char *)in->whole.data);
 }
 
@@ -824,7 +826,7 @@ BODY(to_timestamp)
     if (in->has_zone) {
         if (in->zone_hours > 15 || in->zone_minutes > 59)
             return status_format(call->arena, E_TIME_ZONE_DISPLACEMENT,
-                "time zone displacement out of range: \"%.*s\"", (int)text.size,
+                "time zone displacement out of range: \"%.*s\"", bytes_shown(text),
                 (const char *)text.data);
         int64_t offset = (in->zone_hours * 3600 + in->zone_minutes * 60) * US_PER_SECOND;
         result->integer += in->negative_zone ? offset : -offset;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/text.h"
+#include "core/work.h"
 #include "sql/function/function_table.h"
 #include "sql/type/numeric.h"
 #include "sql/type/type_ops.h"
@@ -35,9 +36,10 @@ struct item {
     struct bytes text;
 };
 
+#define ITEM_WORK 128u // What an item counts for with task_goes_on.
 static bool next_item(struct bytes *rest, struct item *item)
 {
-    if (rest->size == 0) return false;
+    if (rest->size == 0 || !task_goes_on(ITEM_WORK)) return false;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         size_t size = strlen(words[i].text);
         if (rest->size < size ||

@@ -2,13 +2,13 @@
 #include "sql/function/function.h"
 
 #include "core/task.h"
+#include "core/work.h"
 #include "sql/function/function_table.h"
 
 #define FUNCTIONS_MAX 8192
 #define BUCKETS 4096
 
 // Bytes between two looks at the clock, and what folding takes.
-#define WORK_BYTES 4096u
 #define FOLD_WORK_BYTES 65536u
 
 // Written before the shards start, read-only after.
@@ -100,7 +100,7 @@ struct status function_text(struct function_call *call, struct bytes text, struc
 {
     uint8_t *copy = function_room(call, text.size);
     if (copy == NULL) return function_no_memory(text.size);
-    if (text.size > 0) memcpy(copy, text.data, text.size);
+    (void)task_copy_to(copy, text);
     *result = datum_bytes(bytes_of(copy, text.size));
     return STATUS_OK;
 }

@@ -2,6 +2,7 @@
 //
 // to_ascii: letters of four encodings without their marks. As in PostgreSQL, bytes of the text are taken for characters of the
 // encoding, whatever the database's is: of UTF-8 each byte of a character gives one of its own.
+#include "core/work.h"
 #include "sql/function/function_table.h"
 #include "sql/type/encoding.h"
 
@@ -33,6 +34,7 @@ static struct status without_marks(
     if (data == NULL) return function_no_memory(text.size);
     const size_t known = strlen(plain);
     for (uint32_t i = 0; i < text.size; i++) {
+        if (i % WORK_BYTES == WORK_BYTES - 1 && !task_goes_on(WORK_BYTES)) break;
         uint8_t byte = text.data[i];
         size_t at = (size_t)byte - FIRST;
         data[i] = byte < FIRST ? byte : at < known ? (uint8_t)plain[at] : ' ';

@@ -206,8 +206,13 @@ static void append_padded(struct buffer *out, struct bytes text, int64_t width, 
 {
     const int64_t length = width == 0 ? 0 : (int64_t)utf8_length(text);
     if (left_side) task_append(out, text);
-    for (int64_t i = length; i < width; i++)
-        buffer_append_u8(out, ' ');
+    for (int64_t left = width - length; left > 0;) {
+        const size_t size = left < WORK_BYTES ? (size_t)left : WORK_BYTES;
+        if (!task_goes_on(size)) break;
+        memset(buffer_reserve(out, size), ' ', size);
+        out->size += size;
+        left -= (int64_t)size;
+    }
     if (!left_side) task_append(out, text);
 }
 

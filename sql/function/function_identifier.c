@@ -25,7 +25,7 @@ static struct status not_identifier(
     struct function_call *call, struct bytes whole, const char *detail)
 {
     struct status st = status_format(call->arena, E_INVALID_PARAMETER_VALUE,
-        "string is not a valid identifier: \"%.*s\"", (int)whole.size, (const char *)whole.data);
+        "string is not a valid identifier: \"%.*s\"", bytes_shown(whole), (const char *)whole.data);
     return detail == NULL ? st : status_detail(call->arena, st, "%s", detail);
 }
 
@@ -174,7 +174,7 @@ BODY(size_bytes)
     if (digits == 0 ||
         failed(type_parse_float8(call->arena, bytes_of(text.data, digits), &value)))
         return status_format(call->arena, E_INVALID_PARAMETER_VALUE, "invalid size: \"%.*s\"",
-            (int)text.size, (const char *)text.data);
+            bytes_shown(text), (const char *)text.data);
     double factor = 1;
     bool known = unit.size == 0 || type_word_is(unit, "b");
     for (uint32_t i = 0; !known && i < 6; i++) {
@@ -183,8 +183,8 @@ BODY(size_bytes)
     }
     if (!known) {
         struct status st = status_format(call->arena, E_INVALID_PARAMETER_VALUE,
-            "invalid size: \"%.*s\"", (int)text.size, (const char *)text.data);
-        st = status_detail(call->arena, st, "Invalid size unit: \"%.*s\".", (int)unit.size,
+            "invalid size: \"%.*s\"", bytes_shown(text), (const char *)text.data);
+        st = status_detail(call->arena, st, "Invalid size unit: \"%.*s\".", bytes_shown(unit),
             (const char *)unit.data);
         return status_hint(call->arena, st,
             "Valid units are \"bytes\", \"B\", \"kB\", \"MB\", \"GB\", \"TB\", and \"PB\".");

@@ -2,6 +2,7 @@
 //
 // Operators and functions that look into json and jsonb, and change jsonb.
 #include "core/deep.h"
+#include "core/text.h"
 #include "sql/type/array.h"
 #include "sql/function/cast_functions.h"
 #include "sql/function/function_table.h"
@@ -486,7 +487,7 @@ static struct status edit_array(
     struct bytes none = bytes_of(NULL, 0), step = datum_as_bytes(edit->steps[level]);
     if (!path_index(step, &index))
         return status_format(edit->arena, E_INVALID_TEXT_REPRESENTATION,
-            "path element at position %u is not an integer: \"%.*s\"", level + 1, (int)step.size,
+            "path element at position %u is not an integer: \"%.*s\"", level + 1, bytes_shown(step),
             (const char *)step.data);
     if (index < 0) index += json->count;
     if (last && adds && index < 0) json_builder_add(builder, none, edit->value);

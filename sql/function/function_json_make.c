@@ -433,7 +433,7 @@ static struct status give_between(struct function_call *call, const struct gathe
     if (!state->any) return STATUS_OK;
     buffer_init(&out, call->arena);
     buffer_append_string(&out, open);
-    buffer_append_bytes(&out, buffer_bytes(&state->text));
+    task_append(&out, buffer_bytes(&state->text));
     buffer_append_string(&out, close);
     *result = datum_bytes(buffer_bytes(&out));
     return STATUS_OK;

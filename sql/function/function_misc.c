@@ -2,6 +2,7 @@
 //
 // Hashes, encodings of bytes, random numbers and uuids, and functions about arguments themselves.
 #include "core/shard.h"
+#include "core/text.h"
 #include "sql/type/encoding.h"
 #include "sql/function/function_table.h"
 #include "sql/type/long_text.h"
@@ -123,7 +124,7 @@ out:
 static struct status unknown_encoding(struct function_call *call, struct bytes name)
 {
     return status_format(call->arena, E_INVALID_PARAMETER_VALUE,
-        "unrecognized encoding: \"%.*s\"", (int)name.size, (const char *)name.data);
+        "unrecognized encoding: \"%.*s\"", bytes_shown(name), (const char *)name.data);
 }
 
 BODY(encode)
@@ -210,7 +211,7 @@ static struct status find_encoding(
     *encoding = encoding_find(datum_as_bytes(name));
     if (*encoding >= 0) return STATUS_OK;
     return status_format(call->arena, E_INVALID_PARAMETER_VALUE, "invalid %sencoding name \"%.*s\"",
-        what, (int)name.size, (const char *)name.data);
+        what, bytes_shown(datum_as_bytes(name)), (const char *)name.data);
 }
 
 BODY(convert_from)

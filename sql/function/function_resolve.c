@@ -3,6 +3,7 @@
 // Which function or operator a call means: the algorithms of PostgreSQL's manual, chapter 10. The steps
 // are numbered as there.
 #include <stdlib.h>
+#include "core/deep.h"
 #include "sql/function/function_table.h"
 #include "sql/type/range.h"
 #include "sql/type/type_user.h"
@@ -553,10 +554,12 @@ static struct status resolve(
     return finish(call, chosen, match);
 }
 
+#define RESOLVE_STEPS 16u // What a call counts for with deep_goes_on.
 struct status function_resolve(struct arena *arena, enum function_kind kind, const char *schema,
     const char *name, const struct type *args, uint32_t count, struct function_match *match)
 {
     struct call_types call = {arena, name, args, count, kind == FUNCTION_OPERATOR};
+    (void)deep_goes_on(RESOLVE_STEPS);
     return resolve(&call, (struct wanted){.schema = schema, .kind = kind}, match);
 }
 

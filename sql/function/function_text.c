@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <utf8proc.h>
 
+#include "core/text.h"
 #include "sql/type/collation.h"
 #include "sql/function/function_table.h"
 #include "sql/type/long_text.h"
@@ -240,34 +241,40 @@ BODY(trim_right)
     return trim(call, args, false, true, result);
 }
 
-static struct status trim_of_bytes(
+static struct status trim_of_bytes(struct function_call *call,
     const struct datum *args, bool left, bool right, struct datum *result)
 {
+    struct status st = STATUS_OK;
     struct bytes text = text_of(args[0]), set = text_of(args[1]);
-    while (left && text.size > 0 && set.size > 0 && memchr(set.data, text.data[0], set.size) != NULL)
+    const uint64_t work = 8 + set.size / 8;
+    while (left && text.size > 0 && set.size > 0 && memchr(set.data, text.data[0], set.size) != NULL) {
         text = bytes_skip(text, 1);
+        TRY(function_work(call, work));
+    }
     while (right && text.size > 0 && set.size > 0 &&
-           memchr(set.data, text.data[text.size - 1], set.size) != NULL)
+           memchr(set.data, text.data[text.size - 1], set.size) != NULL) {
         text.size--;
-    return give(text, result);
+        TRY(function_work(call, work));
+    }
+    st = give(text, result);
+
+out:
+    return st;
 }
 
 BODY(trim_bytes)
 {
-    (void)call;
-    return trim_of_bytes(args, true, true, result);
+    return trim_of_bytes(call, args, true, true, result);
 }
 
 BODY(trim_bytes_left)
 {
-    (void)call;
-    return trim_of_bytes(args, true, false, result);
+    return trim_of_bytes(call, args, true, false, result);
 }
 
 BODY(trim_bytes_right)
 {
-    (void)call;
-    return trim_of_bytes(args, false, true, result);
+    return trim_of_bytes(call, args, false, true, result);
 }
 
 // --- comparison of bytes, whatever the collation -------------------------------------------------------------
@@ -673,7 +680,7 @@ static struct status normalize_text(
     struct bytes name = call->arg_count == 2 ? text_of(args[1]) : BYTES_LITERAL("NFC");
     if (!normal_form(name, &options))
         return status_format(call->arena, E_INVALID_PARAMETER_VALUE,
-            "invalid normalization form: %.*s", (int)name.size, (const char *)name.data);
+            "invalid normalization form: %.*s", bytes_shown(name), (const char *)name.data);
     buffer_init(&out, call->arena);
     arena_init(&scratch, call->arena->account);
     while (text.size > 0) {

@@ -422,7 +422,7 @@ BODY(has_tablespace)
         struct bytes name = datum_as_bytes(args[at]);
         if (!bytes_equal(name, BYTES_LITERAL("pg_default")) && !bytes_equal(name, BYTES_LITERAL("pg_global")))
             TRY(status_format(call->arena, E_UNDEFINED_OBJECT, "tablespace \"%.*s\" does not exist",
-                (int)name.size, (const char *)name.data));
+                bytes_shown(name), (const char *)name.data));
     }
     TRY(parse_privileges(call->arena, args[at + 1], PRIVILEGE_CREATE, &asked));
     st = of_the_system(call, role, &asked, result);
@@ -501,7 +501,7 @@ BODY(has_role)
     if (!with_admin && !text_equal_nocase(privilege, bytes_of_string("MEMBER")) &&
         !text_equal_nocase(privilege, bytes_of_string("USAGE")))
         return status_format(call->arena, E_INVALID_PARAMETER_VALUE,
-            "unrecognized privilege type: \"%.*s\"", (int)privilege.size, (const char *)privilege.data);
+            "unrecognized privilege type: \"%.*s\"", bytes_shown(privilege), (const char *)privilege.data);
     *result = datum_bool(false);
     if (role == NULL || target == NULL) return st;
     TRY(role_is_member(call->task, call->session, role, ROLE_ADMIN, &member));

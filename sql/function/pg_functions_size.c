@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "core/shard.h"
+#include "core/text.h"
 #include "kv/admin.h"
 #include "sql/function/function_table.h"
 #include "sql/type/numeric.h"
@@ -201,7 +202,7 @@ BODY(tablespace_bytes_by_name)
     if (is_default || bytes_equal(name, bytes_of_string("pg_global")))
         return give_tablespace(call, is_default, result);
     return status_format(call->arena, E_UNDEFINED_OBJECT, "tablespace \"%.*s\" does not exist",
-        (int)name.size, (const char *)name.data);
+        bytes_shown(name), (const char *)name.data);
 }
 
 // --- text ----------------------------------------------------------------------------------------------

@@ -340,8 +340,8 @@ static struct status plan_make(struct task *task, struct session *session, struc
         .tenant = session->tenant};
     bind_names_install_types(session, names);
     deep_call(task, build_on_stack, build);
+    if (task != NULL) TRY(task_check(task)); // First: what was broken off may have ended in any way.
     TRY(build->status);
-    if (task != NULL) TRY(task_check(task));
     note_tables(plan, names);
     *param_count = binder->param_count;
     *out = plan;

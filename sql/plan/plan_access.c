@@ -3,6 +3,7 @@
 // How a table is read: which index, which part of it, in which direction.
 #include <math.h>
 
+#include "core/deep.h"
 #include "core/invariant.h"
 #include "core/mark.h"
 #include "sql/type/collation.h"
@@ -57,6 +58,7 @@ struct access_plan {
 
 static bool mentions(const struct access_plan *plan, const struct scalar *scalar)
 {
+    if (scalar->arg_count == 0 && (scalar->kind == SCALAR_CONST || scalar->kind == SCALAR_PARAM)) return false;
     struct var_set used = var_set_new(plan->planner->arena, plan->planner->binder->var_count);
     scalar_collect_vars(scalar, &used);
     var_id base = plan->rel->scan.base;
@@ -87,7 +89,7 @@ static bool usable_value(
     const struct access_plan *plan, const struct scalar *value, type_oid column)
 {
     return scalar_key_compatible(collation_type_plain(column), scalar_strip(value)->type.oid) &&
-           !scalar_is_volatile(value) && !mentions(plan, value);
+           !scalar_is_volatile(value) && !mentions(plan, scalar_strip(value)) && deep_goes_on(1);
 }
 
 static struct scalar *strip_value(const struct scalar *value)

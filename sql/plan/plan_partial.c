@@ -2,6 +2,7 @@
 //
 // Which aggregates can be computed in parts, on the shards that lead the rows (sql/exec/op_partial.c). What runs there has no
 // session and shares this plan with others: so only what needs nothing but its arguments.
+#include "core/deep.h"
 #include "sql/type/collation.h"
 #include "sql/plan/plan_internal.h"
 
@@ -44,7 +45,7 @@ static bool cast_is_plain(const struct scalar *scalar)
 static bool scalar_is_plain(const struct scalar *scalar)
 {
     // Numbers of collations are the shard's own.
-    if (!type_is_plain(collation_type(scalar->type))) return false;
+    if (!type_is_plain(collation_type(scalar->type)) || !deep_goes_on(1)) return false;
     for (uint32_t i = 0; i < scalar->arg_count; i++)
         if (!scalar_is_plain(scalar->args[i])) return false;
     switch (scalar->kind) {

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "core/deep.h"
 #include "core/invariant.h"
 #include "sql/plan/rel.h"
 
@@ -10,6 +11,7 @@ struct scalar *scalar_new(
     struct arena *arena, enum scalar_kind kind, struct type type, uint32_t position)
 {
     struct scalar *scalar = ARENA_NEW(arena, struct scalar);
+    (void)deep_goes_on(1);
     scalar->kind = kind;
     scalar->type = type;
     scalar->position = position;
@@ -173,6 +175,7 @@ bool var_set_empty(const struct var_set *set)
 
 void scalar_collect_vars(const struct scalar *scalar, struct var_set *set)
 {
+    (void)deep_goes_on(1);
     if (scalar->kind == SCALAR_VAR) var_set_add(set, scalar->var);
     if (scalar->kind == SCALAR_SUBQUERY) {
         rel_collect_vars(scalar->subquery.rel, set);

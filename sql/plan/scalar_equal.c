@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "core/deep.h"
 #include "sql/plan/rel.h"
 
 static bool const_equal(const struct scalar *a, const struct scalar *b)
@@ -67,6 +68,7 @@ static bool equal(const struct scalar *a, const struct scalar *b, const struct e
     if (a->kind != b->kind || a->type.oid != b->type.oid || a->type.typmod != b->type.typmod ||
         a->arg_count != b->arg_count || a->type.collation != b->type.collation)
         return false;
+    if (!deep_goes_on(1)) return false;
     switch (a->kind) {
     case SCALAR_CONST: return const_equal(a, b);
     case SCALAR_PARAM: return a->param == b->param;

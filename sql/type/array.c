@@ -2,12 +2,14 @@
 #include "sql/type/array.h"
 
 #include "core/invariant.h"
+#include "core/work.h"
 #include "sql/function/function.h"
 #include "sql/type/type_ops.h"
 
 #define HEADER_BYTES 8
 #define DIMENSION_BYTES 8
 #define WORK_EVERY 16
+#define ITEMS_PER_LOOK 512u
 #define CHECK_EVERY 1024 // Elements between looks at the memory limit.
 
 static struct status corrupted(void)
@@ -65,6 +67,7 @@ static struct datum item_at(const struct array *array, uint64_t index)
     struct datum item;
     while (array_next(&cursor, &item)) {
         if (index-- == 0) return item;
+        if (index % ITEMS_PER_LOOK == 0 && !task_goes_on(ITEMS_PER_LOOK * 8)) break;
     }
     return DATUM_NULL;
 }
@@ -117,6 +120,7 @@ struct status array_slice(struct arena *arena, const struct array *array, const 
     uint64_t index = 0;
     for (struct array_cursor cursor = array_first(array); array_next(&cursor, &item); index++) {
         if (in_slice(array, index, from, to)) TRY(array_builder_add(&builder, item));
+        if (index % ITEMS_PER_LOOK == 0) TRY(task_work(task_current(), ITEMS_PER_LOOK * 8));
     }
     TRY(array_builder_finish_dimensions(&builder, array->dimensions, length, ones, result));
 out:

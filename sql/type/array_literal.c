@@ -46,7 +46,7 @@ out:
 static struct status malformed(struct literal *in, struct bytes text, const char *detail)
 {
     struct status st = status_format(in->arena, E_INVALID_TEXT_REPRESENTATION,
-        "malformed array literal: \"%.*s\"", (int)text.size, (const char *)text.data);
+        "malformed array literal: \"%.*s\"", bytes_shown(text), (const char *)text.data);
     return detail == NULL ? st : status_detail(in->arena, st, "%s", detail);
 }
 

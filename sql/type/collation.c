@@ -11,6 +11,8 @@
 #include "core/hashmap.h"
 #include "core/invariant.h"
 #include "core/task.h"
+#include "core/text.h"
+#include "core/work.h"
 #include "sql/type/array.h"
 #include "sql/type/type_ops.h"
 
@@ -464,6 +466,8 @@ const struct type_ops type_ops_collated = {.storage = TYPE_STORE_BYTES,
 
 // --- letters -----------------------------------------------------------------------------------------
 
+#define CASE_BYTES (16u << 10) // Of a text that is changed in one step.
+
 struct case_change {
     struct known *known;
     enum collation_case to;
@@ -489,7 +493,38 @@ static void change_on_stack(void *arg)
         : ucasemap_utf8ToTitle(*map, change->out, change->room, text, size, &change->error);
 }
 
-struct status collation_change_case(struct arena *arena, uint32_t number, enum collation_case to,
+// Letters that change by themselves, whatever stands beside them, and by which nothing beside them changes.
+static bool stands_apart(uint32_t c)
+{
+    return c < 0x80 ? ascii_space((char)c) || ascii_digit((char)c) || (ascii_lower((char)c) >= 'a' && ascii_lower((char)c) <= 'z')
+                    : u_charType((UChar32)c) == U_OTHER_LETTER;
+}
+
+// Whether text may be cut between the two. Signs above tell whether the dot of an i or j stays; a word begins behind a space.
+static bool may_cut(uint32_t before, uint32_t after, enum collation_case to)
+{
+    if (!stands_apart(before) || !stands_apart(after)) return false;
+    if (to != COLLATION_LOWER && to != COLLATION_UPPER)
+        return before < 0x80 && ascii_space((char)before) && !(after < 0x80 && ascii_space((char)after));
+    return before >= 0x80 || (ascii_lower((char)before) != 'i' && ascii_lower((char)before) != 'j');
+}
+
+// As much of the text as is changed in one step: all of it when there is no place to cut.
+static size_t part_size(struct bytes text, enum collation_case to)
+{
+    uint32_t before = 0x300; // At which nothing may be cut.
+    if (text.size <= 2 * CASE_BYTES) return text.size;
+    size_t at = CASE_BYTES;
+    while ((text.data[at] & 0xc0) == 0x80) at--;
+    for (; at < text.size; at += utf8_size_of(text.data[at])) {
+        const uint32_t after = utf8_decode(text.data + at);
+        if (may_cut(before, after, to)) return at;
+        before = after;
+    }
+    return text.size;
+}
+
+static struct status change_part(struct arena *arena, uint32_t number, enum collation_case to,
     struct bytes text, struct bytes *result)
 {
     struct case_change change = {.known = known_of(number), .to = to, .text = text};
@@ -506,4 +541,30 @@ struct status collation_change_case(struct arena *arena, uint32_t number, enum c
             arena, E_INTERNAL, "case conversion failed: %s", u_errorName(change.error));
     *result = bytes_of(change.out, (size_t)change.size);
     return STATUS_OK;
+}
+
+struct status collation_change_case(struct arena *arena, uint32_t number, enum collation_case to,
+    struct bytes text, struct bytes *result)
+{
+    struct status st = STATUS_OK;
+    struct buffer out;
+    struct arena parts;
+    if (part_size(text, to) == text.size) return change_part(arena, number, to, text, result);
+    buffer_init(&out, arena);
+    arena_init(&parts, arena->account);
+    while (text.size > 0) {
+        struct bytes part;
+        const size_t size = part_size(text, to);
+        arena_reset(&parts);
+        TRY(change_part(&parts, number, to, bytes_of(text.data, size), &part));
+        buffer_append_bytes(&out, part);
+        text = bytes_skip(text, size);
+        TRY(task_work(task_current(), WORK_BYTES)); // Whatever the part: it takes its time.
+    }
+    *result = buffer_bytes(&out);
+
+out:
+    if (failed(st)) st = status_copy(arena, st);
+    arena_fini(&parts);
+    return st;
 }

@@ -182,7 +182,7 @@ struct status datetime_zone_find(
     zone->zone = time_zone_find(name);
     if (zone->zone != NULL) return STATUS_OK;
     return status_format(arena, E_INVALID_PARAMETER_VALUE, "time zone \"%.*s\" not recognized",
-        (int)name.size, (const char *)name.data);
+        bytes_shown(name), (const char *)name.data);
 }
 
 struct status datetime_zone_of_text(
@@ -194,7 +194,7 @@ struct status datetime_zone_of_text(
         number &= ascii_digit((char)name.data[i]);
     if (number)
         name = bytes_of_string(
-            arena_printf(arena, "UTC%.*s", (int)name.size, (const char *)name.data));
+            arena_printf(arena, "UTC%.*s", bytes_shown(name), (const char *)name.data));
     return datetime_zone_find(arena, name, zone);
 }
 
@@ -242,7 +242,7 @@ static bool zone_number(struct bytes text, int64_t *offset_seconds, bool *whole)
 struct status datetime_zone_of_part(
     struct arena *arena, struct bytes name, struct datetime_zone *zone)
 {
-    const int size = (int)name.size;
+    const int size = bytes_shown(name);
     const char *data = (const char *)name.data;
     int64_t offset_seconds = 0;
     bool whole = false;

@@ -683,7 +683,7 @@ static struct status report(
     struct arena *arena, enum outcome outcome, const char *type, struct bytes text)
 {
     struct status st;
-    int size = (int)text.size;
+    int size = bytes_shown(text);
     const char *data = (const char *)text.data;
     switch (outcome) {
     case OUT_OF_RANGE:
@@ -744,7 +744,7 @@ struct status timestamp_parse(struct arena *arena, const struct type_context *co
     st = timestamp_from_parts(&in.parts, timestamp);
     if (failed(st) && (!with_zone || status_is(st, E_DATETIME_OVERFLOW)))
         return status_format(arena, E_DATETIME_OVERFLOW, "timestamp out of range: \"%.*s\"",
-            (int)text.size, (const char *)text.data);
+            bytes_shown(text), (const char *)text.data);
     if (!with_zone) return st;
     if ((in.have & HAVE_ZONE) != 0 && in.zone == NULL) {
         *timestamp -= in.offset_seconds * US_PER_SECOND;
@@ -754,7 +754,7 @@ struct status timestamp_parse(struct arena *arena, const struct type_context *co
     }
     if (!timestamp_in_range(*timestamp))
         st = status_format(arena, E_DATETIME_OVERFLOW, "timestamp out of range: \"%.*s\"",
-            (int)text.size, (const char *)text.data);
+            bytes_shown(text), (const char *)text.data);
 out:
     return st;
 }
@@ -796,7 +796,7 @@ struct status date_parse(struct arena *arena, const struct type_context *context
     *date = date_from_parts(in.parts.year, in.parts.month, in.parts.day);
     if (*date < DATE_MIN || *date > DATE_MAX)
         return status_format(arena, E_DATETIME_OVERFLOW, "date out of range: \"%.*s\"",
-            (int)text.size, (const char *)text.data);
+            bytes_shown(text), (const char *)text.data);
     return STATUS_OK;
 }
 

@@ -443,7 +443,7 @@ struct status interval_parse(struct arena *arena, const struct type_context *con
     }
     if (outcome == OUT_OF_RANGE)
         return status_format(arena, E_INTERVAL_FIELD_OVERFLOW,
-            "interval field value out of range: \"%.*s\"", (int)whole.size,
+            "interval field value out of range: \"%.*s\"", bytes_shown(whole),
             (const char *)whole.data);
     if (outcome == BAD_FORMAT) {
         st = type_error_syntax(arena, "interval", whole);

@@ -178,7 +178,8 @@ void json_print_characters(struct buffer *out, struct bytes text)
 void json_print_string(struct buffer *out, struct bytes text)
 {
     buffer_append_u8(out, '"');
-    while (text.size > SHORT_BYTES && task_goes_on(SHORT_BYTES)) {
+    while (text.size > SHORT_BYTES) {
+        if (!task_goes_on(SHORT_BYTES)) return;
         json_print_characters(out, bytes_of(text.data, SHORT_BYTES));
         text = bytes_skip(text, SHORT_BYTES);
     }
@@ -409,7 +410,7 @@ void json_append_bool(struct buffer *out, bool value)
 void json_append_string(struct buffer *out, struct bytes text)
 {
     buffer_append_u8(out, JSON_STRING);
-    buffer_append_bytes(out, text);
+    task_append(out, text);
 }
 
 void json_append_number(struct buffer *out, struct datum numeric)
@@ -428,7 +429,7 @@ void json_builder_init(struct json_builder *builder, struct arena *arena, bool o
 static bool builder_may_go_on(struct json_builder *builder)
 {
     if (++builder->steps % STEPS_PER_POLL == 0 && !failed(builder->st))
-        builder->st = task_poll(builder->task);
+        builder->st = task_poll(task_current());
     return !failed(builder->st);
 }
 
@@ -453,7 +454,7 @@ void json_builder_add(struct json_builder *builder, struct bytes key, struct byt
 {
     if (!builder_may_go_on(builder)) return;
     json_builder_begin(builder, key);
-    buffer_append_bytes(&builder->data, value);
+    task_append(&builder->data, value);
     json_builder_end(builder);
 }
 
@@ -473,6 +474,7 @@ static void sort_entries(struct json_builder *builder)
     if (builder->count == 0) return;
     qsort_r(builder->entries, builder->count, sizeof *builder->entries, compare_entries, builder);
     for (uint32_t i = 0; i < builder->count; i++) {
+        if (i % STEPS_PER_POLL == 0 && !task_goes_on(WORK_BYTES)) return;
         bool last = i + 1 == builder->count ||
                     json_compare_keys(builder->entries[i].key, builder->entries[i + 1].key) != 0;
         if (last) builder->entries[kept++] = builder->entries[i];

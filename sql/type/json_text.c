@@ -4,6 +4,8 @@
 // has been checked. RFC 8259.
 #include "core/deep.h"
 #include "core/invariant.h"
+#include "core/text.h"
+#include "core/work.h"
 #include "sql/type/json.h"
 #include "sql/type/numeric.h"
 #include "sql/type/utf8.h"
@@ -96,7 +98,7 @@ static struct status syntax_error(struct parser *in, const char *expected)
     if (in->at >= in->text.size)
         return with_place(in, status_detail(in->arena, st, "The input string ended unexpectedly."), in->text.size);
     struct bytes token = token_at(in, in->at);
-    int size = (int)token.size;
+    int size = bytes_shown(token);
     const char *data = (const char *)token.data;
     bool word = (token.data[0] | 0x20) >= 'a' && (token.data[0] | 0x20) <= 'z';
     bool known = bytes_equal(token, BYTES_LITERAL("true")) || bytes_equal(token, BYTES_LITERAL("false")) ||
@@ -230,7 +232,7 @@ out:
 static size_t span_digits(struct bytes text, size_t at)
 {
     while (at < text.size && text.data[at] >= '0' && text.data[at] <= '9')
-        at++;
+        if (++at % WORK_BYTES == 0 && !task_goes_on(WORK_BYTES)) break;
     return at;
 }
 

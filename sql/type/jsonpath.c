@@ -2,6 +2,7 @@
 #include "sql/type/jsonpath.h"
 
 #include "core/text.h"
+#include "core/work.h"
 #include "sql/type/numeric.h"
 #include "sql/type/type_ops.h"
 
@@ -102,9 +103,11 @@ static bool take_word(struct parser *parser, const char *word)
     return true;
 }
 
+#define NODE_WORK 128u // What a node counts for with task_goes_on.
 static struct jsonpath_node *node(struct parser *parser, enum jsonpath_kind kind)
 {
     struct jsonpath_node *made = ARENA_NEW(parser->arena, struct jsonpath_node);
+    if (!task_goes_on(NODE_WORK)) (void)fail(parser);
     made->kind = kind;
     made->flags = "";
     return made;
@@ -566,7 +569,7 @@ struct status jsonpath_parse(struct arena *arena, struct bytes text, struct json
     struct parser parser = {.arena = arena, .text = text};
     if (text.size == 0 || type_trim(text).size == 0)
         return status_format(arena, E_INVALID_TEXT_REPRESENTATION,
-            "invalid input syntax for type jsonpath: \"%.*s\"", (int)text.size,
+            "invalid input syntax for type jsonpath: \"%.*s\"", bytes_shown(text),
             (const char *)text.data);
     path->strict = take_word(&parser, "strict");
     if (!path->strict) (void)take_word(&parser, "lax");

@@ -2,6 +2,7 @@
 //
 // SQL/JSON paths at work: each step makes a list of items from a list of items.
 #include "core/invariant.h"
+#include "core/text.h"
 #include "sql/type/jsonpath.h"
 #include "sql/type/numeric.h"
 #include "sql/type/regex.h"
@@ -256,7 +257,7 @@ static struct status step_key(struct run *run, const struct jsonpath_node *step,
         if (json_find(&view, step->text, &member)) return add(run, out, member.raw);
         if (!run->strict) return st;
         return status_format(run->arena, E_MEMBER_MISSING,
-            "JSON object does not contain key \"%.*s\"", (int)step->text.size,
+            "JSON object does not contain key \"%.*s\"", bytes_shown(step->text),
             (const char *)step->text.data);
     }
     if (view.kind == JSON_ARRAY && !run->strict && !unwrapped) {
@@ -627,7 +628,7 @@ static struct status variable(
         if (json_find(&vars, node->text, &value)) return add(run, out, value.raw);
     }
     return status_format(run->arena, E_UNDEFINED_OBJECT,
-        "could not find jsonpath variable \"%.*s\"", (int)node->text.size,
+        "could not find jsonpath variable \"%.*s\"", bytes_shown(node->text),
         (const char *)node->text.data);
 }
 

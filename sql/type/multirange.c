@@ -2,6 +2,7 @@
 #include "sql/type/multirange.h"
 
 #include "core/deep.h"
+#include "core/work.h"
 #include "sql/type/type_ops.h"
 
 #define RANGES_PER_POLL 256u
@@ -99,7 +100,7 @@ struct status multirange_list_add(struct multirange_list *list, const struct ran
         uint32_t capacity = list->capacity == 0 ? 8 : list->capacity * 2;
         struct range *ranges = arena_try_alloc(list->arena, capacity * sizeof *ranges);
         if (ranges == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
-        if (list->count > 0) memcpy(ranges, list->ranges, list->count * sizeof *ranges);
+        (void)task_copy_to((uint8_t *)ranges, bytes_of(list->ranges, list->count * sizeof *ranges));
         list->ranges = ranges;
         list->capacity = capacity;
     }

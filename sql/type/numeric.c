@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "core/text.h"
+#include "core/work.h"
 #include "sql/type/numeric_form.h"
 #include "sql/type/type_ops.h"
 
@@ -223,6 +224,7 @@ static bool scan(struct bytes text, struct numeric_text *out)
     out->digits = text.data + at;
     for (; at < text.size; at++) {
         uint8_t c = text.data[at];
+        if (at % WORK_BYTES == WORK_BYTES - 1 && !task_goes_on(WORK_BYTES)) return false;
         if (c >= '0' && c <= '9') {
             out->count++;
         } else if (c == '.' && point == SIZE_MAX) {

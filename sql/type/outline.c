@@ -3,6 +3,7 @@
 // Paths and polygons: what sql/type/geometry.h says of many points.
 #include <limits.h>
 
+#include "core/work.h"
 #include "sql/function/function.h"
 #include "sql/type/geometry.h"
 
@@ -44,6 +45,7 @@ struct box outline_box(const struct outline *outline)
     struct box box = {0};
     for (uint32_t i = 0; i < outline->count; i++) {
         struct point point = outline_at(outline, i);
+        if (i % 1024 == 1023 && !task_goes_on(WORK_BYTES)) break;
         if (i == 0) {
             box.high = box.low = point;
             continue;

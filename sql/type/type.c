@@ -4,9 +4,14 @@
 #include <xxhash.h>
 
 #include "core/invariant.h"
+#include "core/work.h"
 #include "sql/type/collation.h"
+#include "sql/type/range.h"
 #include "sql/type/type_ops.h"
 #include "sql/type/type_user.h"
+
+#define SHORT_TEXT_BYTES_MAX (64u << 10)  // Of values of a fixed size;
+#define RANGE_TEXT_BYTES_MAX (512u << 10) // of ranges (two numerics of all digits fit) and of paths.
 
 // X(id, typname, SQL name, typlen, category, preferred, array type, operations). The array types follow
 // from the base types; what has no operations cannot be the type of a value.
@@ -230,14 +235,29 @@ static struct status error_unsupported(struct arena *arena, type_oid oid)
         info == NULL ? "unknown" : info->sql_name);
 }
 
+// What takes more text than any sensible value has would be read in one step.
+static size_t text_bytes_max(type_oid oid)
+{
+    const struct type_info *info = type_info(oid);
+    if (info == NULL || oid == TYPE_NAME || oid == TYPE_CHAR_INTERNAL) return SIZE_MAX; // Which take a part of it.
+    if (info->length > 0 || oid == TYPE_INET || oid == TYPE_CIDR) return SHORT_TEXT_BYTES_MAX;
+    return type_is_range(oid) || oid == TYPE_JSONPATH ? RANGE_TEXT_BYTES_MAX : SIZE_MAX;
+}
+
 struct status type_input(struct arena *arena, const struct type_context *context,
     struct type type, struct bytes text, struct datum *value)
 {
     const struct type_ops *ops = type_ops(type.oid);
     if (context == NULL) context = &type_context_default;
     if (ops->input == NULL) return error_unsupported(arena, type.oid);
+    if (UNLIKELY(text.size > SHORT_TEXT_BYTES_MAX) && text.size > text_bytes_max(type.oid))
+        return status_format(arena, E_PROGRAM_LIMIT_EXCEEDED, "text of %zu bytes is too long for a value of type %s",
+            text.size, type_info(type.oid)->sql_name);
     *value = (struct datum){0};
     struct status st = ops->input(arena, context, type, text, value);
+    // What was broken off is no error of the text's.
+    if (UNLIKELY(failed(st)) && text.size > SHORT_TEXT_BYTES_MAX && task_current() != NULL && failed(task_check(task_current())))
+        st = task_check(task_current());
     if (!failed(st) && type.typmod >= 0 && ops->coerce != NULL && !type_is_array(type.oid))
         st = ops->coerce(arena, type, false, *value, value);
     return st;
@@ -468,7 +488,8 @@ void type_value_encode(struct buffer *out, type_oid oid, struct datum value)
     case TYPE_STORE_FLOAT8: buffer_append(out, &value.real, sizeof value.real); break;
     case TYPE_STORE_BYTES:
         type_append_uvarint(out, value.size);
-        buffer_append(out, value.data, value.size);
+        if (UNLIKELY(value.size > 2 * WORK_BYTES)) task_append(out, datum_as_bytes(value));
+        else buffer_append(out, value.data, value.size);
         break;
     }
 }

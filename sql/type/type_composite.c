@@ -12,7 +12,7 @@
 static struct status malformed(struct arena *arena, struct bytes text, const char *detail)
 {
     struct status st = status_format(arena, E_INVALID_TEXT_REPRESENTATION,
-        "malformed record literal: \"%.*s\"", (int)text.size, (const char *)text.data);
+        "malformed record literal: \"%.*s\"", bytes_shown(text), (const char *)text.data);
     return status_detail(arena, st, "%s", detail);
 }
 

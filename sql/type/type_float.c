@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/text.h"
 #include "sql/type/type_ops.h"
 
 struct digits {
@@ -188,7 +189,7 @@ static struct status parse(
     if (isnan(result)) result = (double)NAN;
     if (errno == ERANGE && (result == 0 || isinf(result)))
         return status_format(arena, E_NUMERIC_OUT_OF_RANGE, "\"%.*s\" is out of range for type %s",
-            (int)text.size, (const char *)text.data, type);
+            bytes_shown(text), (const char *)text.data, type);
     *value = result;
     return STATUS_OK;
 }

@@ -124,8 +124,8 @@ static struct status literal_open(
 {
     char *copy = arena_try_alloc(arena, text.size + 1);
     if (copy == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
-    memcpy(copy, text.data, text.size);
-    copy[text.size] = '\0';
+    const size_t size = task_copy_to((uint8_t *)copy, text);
+    copy[size] = '\0';
     *in = (struct literal){arena, type, text, copy};
     return STATUS_OK;
 }

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "core/text.h"
 #include "sql/function/cast_functions.h"
 #include "sql/function/function_table.h"
 #include "sql/type/type_ops.h"
@@ -128,7 +129,7 @@ static struct status inet_input(struct arena *arena, const struct type_context *
     if (type.oid == TYPE_CIDR && memcmp(masked.bytes, address.bytes, sizeof masked.bytes) != 0)
         return status_detail(arena,
             status_format(arena, E_INVALID_TEXT_REPRESENTATION, "invalid cidr value: \"%.*s\"",
-                (int)text.size, (const char *)text.data),
+                bytes_shown(text), (const char *)text.data),
             "Value has bits set to right of mask.");
     *value = address_datum(arena, &address);
     return STATUS_OK;

@@ -2,6 +2,7 @@
 //
 // json and jsonb as types.
 #include "core/task.h"
+#include "core/work.h"
 #include "sql/type/json.h"
 #include "sql/type/type_ops.h"
 
@@ -15,7 +16,7 @@ static struct status json_input(struct arena *arena, const struct type_context *
     TRY(json_check(task_current(), arena, text));
     uint8_t *copy = arena_try_alloc(arena, text.size);
     if (copy == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
-    memcpy(copy, text.data, text.size);
+    (void)task_copy_to(copy, text);
     *value = datum_bytes(bytes_of(copy, text.size));
 out:
     return st;
@@ -25,7 +26,7 @@ static void json_output(
     struct buffer *out, const struct type_context *context, type_oid oid, struct datum value)
 {
     (void)context, (void)oid;
-    buffer_append(out, value.data, value.size);
+    task_append(out, datum_as_bytes(value));
 }
 
 static struct status json_receive(
@@ -37,7 +38,7 @@ static struct status json_receive(
 static void json_send(struct buffer *out, type_oid oid, struct datum value)
 {
     (void)oid;
-    buffer_append(out, value.data, value.size);
+    task_append(out, datum_as_bytes(value));
 }
 
 // json has no equality in SQL.

@@ -16,7 +16,7 @@ struct literal {
 static struct status malformed(const struct literal *in, const char *detail)
 {
     struct status st = status_format(in->arena, E_INVALID_TEXT_REPRESENTATION,
-        "malformed multirange literal: \"%.*s\"", (int)in->whole.size,
+        "malformed multirange literal: \"%.*s\"", bytes_shown(in->whole),
         (const char *)in->whole.data);
     return status_detail(in->arena, st, "%s", detail);
 }

@@ -19,14 +19,14 @@ const struct type_context type_context_default = {
 struct status type_error_syntax(struct arena *arena, const char *type, struct bytes text)
 {
     return status_format(arena, E_INVALID_TEXT_REPRESENTATION,
-        "invalid input syntax for type %s: \"%.*s\"", type, (int)text.size,
+        "invalid input syntax for type %s: \"%.*s\"", type, bytes_shown(text),
         (const char *)text.data);
 }
 
 struct status type_error_range(struct arena *arena, const char *type, struct bytes text)
 {
     return status_format(arena, E_NUMERIC_OUT_OF_RANGE,
-        "value \"%.*s\" is out of range for type %s", (int)text.size, (const char *)text.data,
+        "value \"%.*s\" is out of range for type %s", bytes_shown(text), (const char *)text.data,
         type);
 }
 
@@ -302,7 +302,7 @@ static struct status regtype_input(struct arena *arena, struct bytes text, uint3
     const struct type_info *info = type_by_name(arena_string(arena, name));
     if (info == NULL)
         return status_format(arena, E_UNDEFINED_OBJECT, "type \"%.*s\" does not exist",
-            (int)text.size, (const char *)text.data);
+            bytes_shown(text), (const char *)text.data);
     *id = info->oid;
     return STATUS_OK;
 }

@@ -17,7 +17,7 @@ struct literal {
 static struct status malformed(const struct literal *in, const char *detail)
 {
     struct status st = status_format(in->arena, E_INVALID_TEXT_REPRESENTATION,
-        "malformed range literal: \"%.*s\"", (int)in->whole.size, (const char *)in->whole.data);
+        "malformed range literal: \"%.*s\"", bytes_shown(in->whole), (const char *)in->whole.data);
     return status_detail(in->arena, st, "%s", detail);
 }
 

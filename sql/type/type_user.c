@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/invariant.h"
+#include "core/text.h"
 #include "sql/type/type_ops.h"
 
 struct user_types *(*user_types_current)(uint64_t *tenant);
@@ -184,7 +185,7 @@ static struct status enum_input(struct arena *arena, const struct type_context *
     if (label == NULL)
         return status_format(arena, E_INVALID_TEXT_REPRESENTATION,
             "invalid input value for enum %s: \"%.*s\"", type_user(type.oid)->info.sql_name,
-            (int)text.size, (const char *)text.data);
+            bytes_shown(text), (const char *)text.data);
     value->integer = label->order;
     return STATUS_OK;
 }

@@ -310,7 +310,7 @@ static struct status match_header(
         if (from->fields[i].data == NULL)
             return status_format(arena, E_BAD_COPY_FILE_FORMAT,
                 "column name mismatch in header line field %u: got null value (\"%.*s\"), expected \"%s\"", i + 1,
-                (int)null_text.size, (const char *)null_text.data, columns[i]->name);
+                bytes_shown(null_text), (const char *)null_text.data, columns[i]->name);
         if (!bytes_equal(from->fields[i], bytes_of_string(columns[i]->name)))
             return status_format(arena, E_BAD_COPY_FILE_FORMAT,
                 "column name mismatch in header line field %u: got \"%.*s\", expected \"%s\"", i + 1,

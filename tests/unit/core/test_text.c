@@ -222,3 +222,16 @@ Test(text, the_nearest_name_is_offered_only_when_it_may_be_meant)
     cr_assert_null(text_nearest("background", names));
     cr_assert_null(text_nearest("", names));
 }
+
+Test(text, a_message_shows_whole_characters_of_so_much)
+{
+    static uint8_t data[BYTES_SHOWN_MAX + 8];
+    memset(data, 'a', sizeof data);
+    cr_assert_eq(bytes_shown(bytes_of(data, 5)), 5);
+    cr_assert_eq(bytes_shown(bytes_of(data, BYTES_SHOWN_MAX)), BYTES_SHOWN_MAX);
+    cr_assert_eq(bytes_shown(bytes_of(data, sizeof data)), BYTES_SHOWN_MAX);
+    memcpy(data + BYTES_SHOWN_MAX - 1, "\xf0\x9f\x98\x80", 4);
+    cr_assert_eq(bytes_shown(bytes_of(data, sizeof data)), BYTES_SHOWN_MAX - 1);
+    memcpy(data + BYTES_SHOWN_MAX - 3, "\xf0\x9f\x98\x80", 4);
+    cr_assert_eq(bytes_shown(bytes_of(data, sizeof data)), BYTES_SHOWN_MAX - 3);
+}

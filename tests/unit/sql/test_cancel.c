@@ -149,6 +149,21 @@ static const struct {
     // Copied as an argument, which is 32 looks, and searched, which is as many.
     {"SELECT count(*) FROM generate_series(1, 12), h, string_to_table(t, 'zz')", 12u * 45u << 20},
     {"SELECT sum(cardinality(string_to_array(t, 'zz'))) FROM generate_series(1, 12), h", 12u * 20u << 20},
+    // One value in one call, which is as long as many rows.
+    {"SELECT length(quote_ident(t || 'X')) FROM h, generate_series(1, 12)", 12u * 12u << 20},
+    {"SELECT length(btrim(b, '\\xab')) FROM h, generate_series(1, 12)", 12u * 50u << 20},
+    {"SELECT length(set_bit(b, 5, 1)) FROM h, generate_series(1, 12)", 12u * 20u << 20},
+    {"SELECT length(to_ascii(t, 'LATIN1')) FROM h, generate_series(1, 12)", 12u * 20u << 20},
+    {"SELECT length(format('%8000000s', 'x'))", 100u << 20},
+    {"SELECT length(string_agg(t, ',')), length(jsonb_agg(t)::text) FROM h, generate_series(1, 12)", 12u * 40u << 20},
+    {"SELECT length(row(t, t)::text) FROM h, generate_series(1, 12)", 12u * 40u << 20},
+    {"SELECT length(to_char(now(), repeat('YYYY-MM-DD ', 30000)))", 500u << 20},
+    {"SELECT length(to_char(5, repeat('9', 100000)))", 300u << 20},
+    {"SELECT count(upper(t COLLATE \"de-x-icu\")) FROM h", 40u << 20},
+    {"SELECT count(initcap(t || ' a')) FROM h", 2u << 20},
+    {"SELECT sum(a[i]) FROM h, generate_series(199000, 199200) i", 100u << 20},
+    {"SELECT jsonb_object_agg(i::text, i) IS NULL FROM generate_series(1, 20000) i", 100u << 20},
+    {"INSERT INTO k SELECT 1, 'x' FROM generate_series(1, 20000) ON CONFLICT (id) DO NOTHING", 100u << 20},
 };
 
 SQL_TEST(cancel, long_values_are_looked_at_as_they_go, 1)
@@ -239,6 +254,22 @@ SQL_TEST(cancel, planning_and_wide_rows_are_looked_at_as_they_go, 1)
     for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++) {
         seen = looks_at(test, wide[i].sql);
         cr_expect(seen >= wide[i].values / VALUES_PER_LOOK, "%llu looks: %.60s", (unsigned long long)seen, wide[i].sql);
+    }
+    // However an expression is long: while it is bound, compared with others, searched for columns and compiled.
+    const char *const chains[][3] = {{"SELECT count(*) FROM w WHERE c0 IN (0", ", $", ")"}, {"SELECT count(*) FROM w WHERE true", " AND c1 <> $", ""},
+        {"SELECT count(*) FROM w WHERE (c0, c1) IN ((0, 0)", ", (1, $)", ")"}, {"SELECT coalesce(c0", ", nullif(c1, $)", ") FROM w"},
+        {"SELECT count(*) FROM w WHERE false", " OR (c0 = $ AND c1 = 5)", ""}, {"SELECT 0", ", (SELECT max(c1) FROM w v WHERE v.c0 < $)", " FROM w"}};
+    for (size_t i = 0; i < sizeof chains / sizeof chains[0]; i++) {
+        struct buffer text;
+        buffer_init(&text, &arena);
+        buffer_append_string(&text, chains[i][0]);
+        for (uint32_t n = 0; n < (i == 5 ? 40 : 5 * MANY); n++)
+            for (const char *c = chains[i][1]; *c != 0; c++)
+                if (*c == '$') buffer_printf(&text, "%u", n);
+                else buffer_append_u8(&text, (uint8_t)*c);
+        buffer_append_string(&text, chains[i][2]);
+        seen = looks_at(test, buffer_string(&text));
+        cr_expect(seen >= 10 * MANY / PARTS_PER_LOOK, "%llu looks: %.60s", (unsigned long long)seen, chains[i][0]);
     }
     // Cancelled wherever in its planning, a statement ends with that and leaves nothing that is half made.
     for (uint64_t at = 1; at < 2 * MANY / PARTS_PER_LOOK; at += 3) {

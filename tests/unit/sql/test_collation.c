@@ -118,3 +118,28 @@ Test(collation, a_full_table_gives_no_number)
     cr_expect_eq(number, COLLATION_CONFLICT);
     cr_expect_eq(collation_number("30000 i d en c0"), 1u, "those that are there stay");
 }
+
+// Long texts change their case part by part: it shows nowhere, in whichever language letters mind what stands beside them.
+Test(collation, a_long_text_changes_its_case_as_a_short_one_does)
+{
+    static const char *const languages[] = {"de", "el", "tr", "lt", "nl"};
+    static const char sentence[] = "\xce\x9f\xce\xb4\xcf\x85\xcf\x83\xcf\x83\xce\xb5\xcf\x8d\xcf\x82 \xce\xa3\xce\x91\xce\xa3 ii\xcc\x87 \xc4\xb0I "
+                                   "ijI \xc3\x9f" "a1b2 \xe6\xbc\xa2\xe5\xad\x97x ";
+    for (size_t l = 0; l < sizeof languages / sizeof languages[0]; l++) {
+        const uint32_t number = collation_number(
+            arena_printf(&arena, "%zu i d %s %s", 40000 + l, languages[l], languages[l]));
+        for (int to = COLLATION_LOWER; to <= COLLATION_INITCAP; to++) {
+            struct bytes one, all;
+            struct buffer text, expected;
+            buffer_init(&text, &arena);
+            buffer_init(&expected, &arena);
+            cr_assert(!failed(collation_change_case(&arena, number, (enum collation_case)to, bytes_of(sentence, sizeof sentence - 1), &one)));
+            for (uint32_t i = 0; i < 3000; i++) {
+                buffer_append(&text, sentence, sizeof sentence - 1);
+                buffer_append_bytes(&expected, one);
+            }
+            cr_assert(!failed(collation_change_case(&arena, number, (enum collation_case)to, buffer_bytes(&text), &all)));
+            cr_expect(bytes_equal(all, buffer_bytes(&expected)), "%s, %d", languages[l], to);
+        }
+    }
+}
