@@ -18,7 +18,10 @@
 
 #define APPLY_INLINE_BYTES (256u << 10)
 #define APPLY_INLINE_ITEMS 512u // About a millisecond.
-#define APPLY_ATTEMPTS 20u
+#define APPLY_AGAIN_NS UINT64_C(5000000)
+// How long a full cache may stay full. What is committed waits within a log's window (RAFT_WINDOW_BYTES) meanwhile.
+#define APPLY_BUSY_NS UINT64_C(60000000000)
+#define APPLY_BUSY_LAST_NS UINT64_C(100000000) // Once the slice is stopping: the log has it.
 #define FINISH_ENTRIES 256u
 // What a follower lets gather: the more keys are put in their order, the cheaper each. Bounded by what a new leader may
 // have to catch up with, which delays it by some milliseconds, and by how old what a follower shows may be.
@@ -333,23 +336,28 @@ static uint32_t committed_count(const struct slice *slice)
     return count;
 }
 
+static bool may_wait(const struct slice *slice, uint64_t busy_ns)
+{
+    return busy_ns < (slice->running ? APPLY_BUSY_NS : APPLY_BUSY_LAST_NS);
+}
+
 static struct status apply_task(struct task *task, void *arg)
 {
     struct slice *slice = arg;
-    uint32_t attempts = 0;
+    uint64_t since_ns = task_now_ns(task); // Something was applied.
     while (slice->committed != NULL && slice->held == 0) {
         uint32_t count = next_count(slice);
         struct status st = apply_some(slice, task, count);
-        if (status_is(st, STORE_BUSY) && ++attempts < APPLY_ATTEMPTS) {
-            // Its cache is full: eviction needs a moment.
-            if (failed(task_sleep(task, 5000000))) task_cancel_clear(task);
+        if (status_is(st, STORE_BUSY) && may_wait(slice, task_now_ns(task) - since_ns)) {
+            // Its cache is full: eviction needs a moment, and as long as the disk does.
+            if (failed(task_sleep(task, APPLY_AGAIN_NS))) task_cancel_clear(task);
             continue;
         }
         if (failed(st)) {
             fail_all(slice, st);
             break;
         }
-        attempts = 0;
+        since_ns = task_now_ns(task);
         for (uint32_t some; count > 0; count -= some) {
             some = count < FINISH_ENTRIES ? count : FINISH_ENTRIES;
             finish_some(slice, some);
@@ -375,16 +383,21 @@ static bool may_gather(const struct slice *slice)
            slice->committed_items < APPLY_GATHER_ITEMS;
 }
 
-void slice_apply_committed(struct slice *slice)
+static void apply_later(struct slice *slice, uint64_t after_ns)
 {
     struct kv_shard *kv = slice->kv;
+    if (kv->apply_timer.armed) return;
+    kv->apply_timer.fire = gathered;
+    timer_arm(kv->shard, &kv->apply_timer, shard_now_ns(kv->shard) + after_ns);
+}
+
+void slice_apply_committed(struct slice *slice)
+{
     if (slice->committed == NULL || slice->applying) return;
-    if (!may_gather(slice)) {
+    if (may_gather(slice))
+        apply_later(slice, APPLY_GATHER_NS);
+    else
         slice_apply_now(slice);
-    } else if (!kv->apply_timer.armed) {
-        kv->apply_timer.fire = gathered;
-        timer_arm(kv->shard, &kv->apply_timer, shard_now_ns(kv->shard) + APPLY_GATHER_NS);
-    }
 }
 
 void slice_apply_now(struct slice *slice)
@@ -407,11 +420,15 @@ void slice_apply_now(struct slice *slice)
         }
     }
     slice->applying = true;
-    st = slice_task_start(slice, apply_task, "slice apply", TASK_SYSTEM);
-    if (failed(st)) {
-        slice->applying = false;
+    st = SIM_MAYBE("slice.apply_refused") ? status_make(E_TOO_MANY_CONNECTIONS, "too many tasks wait to be started")
+                                          : slice_task_start(slice, apply_task, "slice apply", TASK_SYSTEM);
+    if (!failed(st)) return;
+    slice->applying = false;
+    // While too many tasks wait, so does what is committed.
+    if (status_is(st, E_TOO_MANY_CONNECTIONS))
+        apply_later(slice, APPLY_AGAIN_NS);
+    else
         fail_all(slice, st);
-    }
 }
 
 void slice_apply_hold(struct task *task, struct slice *slice)

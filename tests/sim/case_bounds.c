@@ -83,6 +83,35 @@ SIM_CASE(cluster_log_bounded, "logs on disk stay within their bound under load, 
     cluster_end(cluster);
 }
 
+// What is committed waits in memory within the bounds of a log's window (kv/raft.h), and nothing is acknowledged meanwhile.
+static void begin_waiting(struct sim_run *run, struct cluster_run *cluster, const char *mark)
+{
+    struct world *world = &cluster->kv.world;
+    struct writing *writing = ARENA_NEW(&run->arena, struct writing);
+    *writing = (struct writing){.cluster = cluster};
+    cluster_begin(cluster, run, 3, 60, NULL);
+    marks_bend_stop();
+    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    marks_insist(mark);
+    if (!run->violated) world_spawn(&world->nodes[0], 0, "sim-writer", writer_main, writing);
+    world_run(world, NULL, NULL, 4 * WORLD_SECOND);
+    SIM_CHECK(run, sim_reached(mark));
+    SIM_CHECK(run, writing->written < TRANSACTIONS);
+    marks_insist(NULL);
+    world_expect(world, "all is written", all_written, writing, 300 * WORLD_SECOND);
+    cluster_end(cluster);
+}
+
+SIM_CASE(cluster_stores_busy, "replicas whose caches were full for some seconds go on")
+{
+    begin_waiting(run, ARENA_NEW(&run->arena, struct cluster_run), "store.busy");
+}
+
+SIM_CASE(cluster_tasks_refused, "replicas for whose work too many tasks were waiting go on")
+{
+    begin_waiting(run, ARENA_NEW(&run->arena, struct cluster_run), "slice.apply_refused");
+}
+
 // --- at rest ---------------------------------------------------------------------------------------
 
 struct splitting {
