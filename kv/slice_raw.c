@@ -15,20 +15,46 @@
 #define INGEST_ENTRY_BYTES (512u << 10)
 #define CLOSE_POLL_NS UINT64_C(1000000)
 
+// --- values in pieces ----------------------------------------------------------------------------------
+//
+// A walk notes where it has come to one, and lets go of the store: its pieces are read with yields in between.
+
+struct walk_long {
+    struct bytes key; // NULL: none.
+    struct mvcc_version version;
+};
+
+// *lost: the version is no more there, and its key is to be looked at again.
+static struct status fetch_pieces(struct task *task, struct slice *slice, struct arena *arena,
+    struct walk_long *pieces, bool *lost)
+{
+    struct status st;
+    struct mvcc_fetch fetch;
+    *lost = false;
+    TRY(mvcc_fetch_begin(arena, pieces->key, &pieces->version, &fetch));
+    while (fetch.fetched < fetch.size && !*lost) {
+        if (SIM_MAYBE("slice.walk_slow")) TRY(task_yield(task));
+        TRY(task_yield_if_due(task));
+        TRY(slice_may_serve(task, slice));
+        TRY(mvcc_fetch_next(&slice->mvcc, &fetch, lost));
+    }
+    pieces->version.value = bytes_of(fetch.data, fetch.size);
+out:
+    return st;
+}
+
 // --- export --------------------------------------------------------------------------------------------
 
 struct versions {
     struct arena *arena;
     struct kv_version *items;
     uint32_t count, capacity;
+    uint32_t whole; // So many first ones have their values; of others those in pieces are to be fetched.
     size_t bytes;
 };
 
-static struct status versions_add(struct mvcc *mvcc, struct versions *versions, struct bytes key,
-    struct mvcc_version *version)
+static struct status versions_add(struct versions *versions, struct bytes key, const struct mvcc_version *version)
 {
-    struct status st = mvcc_fetch(mvcc, key, versions->arena, version);
-    if (failed(st)) return st;
     if (versions->count == versions->capacity) {
         uint32_t capacity = versions->capacity == 0 ? 64 : versions->capacity * 2;
         struct kv_version *items = arena_alloc(versions->arena, capacity * sizeof *items);
@@ -42,6 +68,7 @@ static struct status versions_add(struct mvcc *mvcc, struct versions *versions, 
         return status_make(E_OUT_OF_MEMORY, "memory budget exceeded: a large value");
     memcpy(copy, key.data, key.size);
     struct bytes value = version->value;
+    if (version->pieces) value.data = NULL;
     if (!version->tombstone && !version->pieces) {
         if (value.size > 0) memcpy(copy + key.size, value.data, value.size);
         value.data = copy + key.size;
@@ -67,7 +94,7 @@ static struct status export_key(
     while (found && hlc_less(export->after, version.ts)) {
         // From nothing on, what is deleted need not be told.
         bool wanted = export->all || !version.tombstone || !hlc_is_zero(export->after);
-        if (wanted) TRY(versions_add(cursor->mvcc, versions, mvcc_cursor_key(cursor), &version));
+        if (wanted) TRY(versions_add(versions, mvcc_cursor_key(cursor), &version));
         if (!export->all) break;
         TRY(mvcc_cursor_older(cursor, &version, &found));
     }
@@ -98,6 +125,22 @@ out:
     return st;
 }
 
+// The bytes of values in pieces, with nothing of the store held. *lost: one is no more there.
+static struct status export_pieces(struct task *task, struct slice *slice, struct versions *versions, bool *lost)
+{
+    struct status st = STATUS_OK;
+    *lost = false;
+    for (; versions->whole < versions->count && !*lost; versions->whole += !*lost) {
+        struct kv_version *item = &versions->items[versions->whole];
+        if (item->tombstone || item->value.data != NULL || item->value.size == 0) continue;
+        struct walk_long pieces = {item->key, {.ts = item->ts, .value = item->value, .pieces = true}};
+        TRY(fetch_pieces(task, slice, versions->arena, &pieces, lost));
+        item->value = pieces.version.value;
+    }
+out:
+    return st;
+}
+
 static struct status export_check(const struct slice *slice, const struct kv_export *export)
 {
     struct hlc_timestamp threshold = slice_gc_threshold(slice, export->tenant);
@@ -125,9 +168,20 @@ struct status slice_export(struct task *task, struct slice *slice, struct kv_exp
     if (export->done) return STATUS_OK;
     TRY(slice_read_begin(task, slice, export->tenant, rest, export->at));
     while (!export->done && versions.bytes < bytes_max) {
+        const struct versions before = versions;
+        const struct bytes start = rest.start;
+        bool lost;
         TRY(export_check(slice, export));
         TRY(export_some(slice, export, &rest, &versions, bytes_max));
         TRY(arena_check(arena));
+        TRY(export_pieces(task, slice, &versions, &lost));
+        if (lost) { // These keys are looked at again: to be refused, when their versions have been collected.
+            covered("export.piece_lost");
+            versions.count = versions.whole = before.count;
+            versions.bytes = before.bytes;
+            rest.start = start;
+            export->done = false;
+        }
         TRY(task_yield_if_due(task));
         TRY(slice_may_serve(task, slice));
     }
@@ -348,7 +402,7 @@ typedef struct status (*key_fn)(void *arg, struct bytes key, const struct mvcc_v
 
 
 static struct status walk_some(struct slice *slice, struct span *rest, struct hlc_timestamp ts,
-    struct arena *arena, bool whole, key_fn each, void *arg, bool *done)
+    struct arena *arena, key_fn each, void *arg, struct walk_long *pieces, bool *done)
 {
     struct mvcc_cursor cursor = {0};
     struct mvcc_version version;
@@ -360,10 +414,14 @@ static struct status walk_some(struct slice *slice, struct span *rest, struct hl
     TRY(mvcc_cursor_seek(&cursor, STORE_FORWARD, rest->start, &found));
     for (; found && bytes_compare(mvcc_cursor_key(&cursor), rest->end) < 0; steps++) {
         TRY(mvcc_cursor_at(&cursor, ts, &version, &visible));
-        const bool fetched = visible && whole && version.pieces;
-        if (fetched) TRY(mvcc_fetch(&slice->mvcc, mvcc_cursor_key(&cursor), arena, &version));
+        if (visible && pieces != NULL && version.pieces) {
+            rest->start = arena_copy(arena, mvcc_cursor_key(&cursor));
+            *pieces = (struct walk_long){rest->start, version};
+            *done = false;
+            goto out;
+        }
         if (visible) TRY(each(arg, mvcc_cursor_key(&cursor), &version));
-        if (steps == STEPS_BETWEEN_YIELDS || fetched) {
+        if (steps == STEPS_BETWEEN_YIELDS) {
             rest->start = key_next(arena, mvcc_cursor_key(&cursor));
             *done = false;
             goto out;
@@ -391,9 +449,16 @@ static struct status walk(struct task *task, struct slice *slice, uint64_t tenan
                 E_BELOW_GC_THRESHOLD, "the versions of that time have been garbage-collected");
             goto out;
         }
-        TRY(walk_some(slice, &span, ts, arena, whole, each, arg, &done));
+        struct walk_long pieces = {0};
+        bool lost = false;
+        TRY(walk_some(slice, &span, ts, arena, each, arg, whole ? &pieces : NULL, &done));
         TRY(task_yield_if_due(task));
         TRY(slice_may_serve(task, slice));
+        if (pieces.key.data == NULL) continue;
+        TRY(fetch_pieces(task, slice, arena, &pieces, &lost));
+        if (lost) continue;
+        TRY(each(arg, pieces.key, &pieces.version));
+        span.start = key_next(arena, pieces.key);
     }
 out:
     arena_fini(&arenas[0]);
