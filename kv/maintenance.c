@@ -29,6 +29,7 @@
 #define ROOM_AMPLE_NS UINT64_C(1000000000)
 #define ROOM_AT_REST_NS UINT64_C(8000000000)
 #define REST_BYTES (64u << 10) // Written since the last look: nodes at rest renew their records.
+#define REST_CALLS 64u              // Asked of the shard's slices since the last look: the node's own tasks ask for less.
 #define REST_LOOKS 8u               // In a row that found so little: now the shard is at rest.
 #define REST_AFTER_BYTES (1u << 20) // Written since: less is nothing worth while, in memory or in the log.
 #define SHRINK_LOOKS 4u             // Two seconds: WiredTiger looks at the size of its cache once in one.
@@ -227,12 +228,37 @@ static struct status upkeep_pause(
     return status_is(st, K_END) ? STATUS_OK : st;
 }
 
-// Next to nothing was written since the last look.
-static bool at_rest(const struct kv_shard *kv, log_position *appended)
+void maintenance_rest_look(struct maintenance_rest_watch *watch, log_position appended, uint64_t calls)
 {
-    log_position former = *appended;
-    *appended = log_writer_appended(kv->log);
-    return *appended - former < REST_BYTES;
+    const bool unwritten = appended - watch->appended < REST_BYTES;
+    const bool unread = calls - watch->calls < REST_CALLS; // Of a slice that has left fewer: it is used.
+    watch->unwritten = unwritten ? watch->unwritten + 1 : 0;
+    watch->unused = unwritten && unread ? watch->unused + 1 : 0;
+    watch->appended = appended;
+    watch->calls = calls;
+}
+
+bool maintenance_rest_due(struct maintenance_rest_watch *watch)
+{
+    if (watch->unused < REST_LOOKS || watch->appended - watch->rested_at < REST_AFTER_BYTES) return false;
+    watch->rested_at = watch->appended;
+    return true;
+}
+
+static void rest_look(struct maintenance_rest_watch *watch, const struct kv_shard *kv)
+{
+    uint64_t calls = 0;
+    for (uint32_t i = 0; i < kv->slice_count; i++) calls += kv->slices[i]->calls;
+    maintenance_rest_look(watch, log_writer_appended(kv->log), calls);
+}
+
+static struct maintenance_rest_watch rest_watch(const struct kv_shard *kv)
+{
+    struct maintenance_rest_watch watch = {0};
+    rest_look(&watch, kv);
+    watch.rested_at = watch.appended;
+    watch.unwritten = watch.unused = 0;
+    return watch;
 }
 
 static void caches_shrink(struct kv_shard *kv, bool shrink)
@@ -253,10 +279,12 @@ struct status maintenance_rest(struct task *task, struct kv_shard *kv)
 {
     struct status st;
     TRY(maintenance_checkpoint(task, kv));
-    log_position appended = log_writer_appended(kv->log);
+    struct maintenance_rest_watch watch = rest_watch(kv);
     caches_shrink(kv, true);
-    for (uint32_t i = 0; i < SHRINK_LOOKS && !failed(st) && !kv->maintenance->stop && at_rest(kv, &appended); i++)
+    for (uint32_t i = 0; i < SHRINK_LOOKS && !failed(st) && !kv->maintenance->stop && watch.unused == i; i++) {
         st = upkeep_pause(task, kv->maintenance, PERIOD_AT_REST_NS);
+        rest_look(&watch, kv);
+    }
     caches_shrink(kv, false);
     TRY(st);
     TRY(helper_call(task, release_heap, NULL));
@@ -279,31 +307,29 @@ static struct status upkeep_task(struct task *task, void *arg)
     struct kv_maintenance *upkeep = arg;
     struct kv_shard *kv = upkeep->kv;
     struct status st = STATUS_OK;
-    log_position appended = log_writer_appended(kv->log);
-    log_position rested_at = appended;
-    uint32_t looks = 0; // That found it at rest, in a row.
+    struct maintenance_rest_watch watch = rest_watch(kv);
     upkeep->checkpointed_ns = task_now_ns(task);
-    upkeep->checkpointed_at = appended;
+    upkeep->checkpointed_at = watch.appended;
     while (!upkeep->stop) {
         struct arena_mark mark = arena_mark(task->arena);
-        bool rests = looks >= REST_LOOKS && appended - rested_at >= REST_AFTER_BYTES;
-        if (rests) rested_at = appended;
+        const bool rests = maintenance_rest_due(&watch);
         if (rests || checkpoint_is_due(upkeep, task_now_ns(task))) checkpoint_now(task, upkeep, rests);
         arena_release(task->arena, mark);
-        looks = at_rest(kv, &appended) ? looks + 1 : 0;
-        if (looks == 0) cache_share(kv);
-        if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, looks > 0 ? PERIOD_AT_REST_NS : PERIOD_NS));
+        rest_look(&watch, kv);
+        if (watch.unwritten == 0) cache_share(kv);
+        if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, watch.unwritten > 0 ? PERIOD_AT_REST_NS : PERIOD_NS));
     }
 out:
     return st;
 }
 
 // Each look is a call of a helper thread: where nothing is written, or room is ample, it can wait.
-static uint64_t room_pause_ns(const struct kv_shard *kv, log_position *appended)
+static uint64_t room_pause_ns(const struct kv_shard *kv, struct maintenance_rest_watch *watch)
 {
     const struct room room = {.total_bytes = kv->disk_bytes};
     bool ample = kv->disk_free_bytes > ROOM_AMPLE * room_least(&room);
-    bool rest = at_rest(kv, appended);
+    rest_look(watch, kv);
+    bool rest = watch->unwritten > 0;
     if (kv->disk_full) return ROOM_EVERY_NS;
     if (ample) return rest ? ROOM_AT_REST_NS : ROOM_AMPLE_NS;
     return rest ? ROOM_AMPLE_NS : ROOM_EVERY_NS;
@@ -314,7 +340,7 @@ static struct status room_task(struct task *task, void *arg)
     struct kv_maintenance *upkeep = arg;
     struct status st = STATUS_OK;
     uint64_t tell_ns = 0;
-    log_position appended = 0;
+    struct maintenance_rest_watch watch = {0};
     while (!upkeep->stop) {
         struct arena_mark mark = arena_mark(task->arena);
         bool was_full = upkeep->kv->disk_full;
@@ -326,7 +352,7 @@ static struct status room_task(struct task *task, void *arg)
             tell_ns = task_now_ns(task) + TELL_EVERY_NS;
         }
         arena_release(task->arena, mark);
-        if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, room_pause_ns(upkeep->kv, &appended)));
+        if (!upkeep->stop) TRY(upkeep_pause(task, upkeep, room_pause_ns(upkeep->kv, &watch)));
     }
 out:
     return st;

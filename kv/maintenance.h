@@ -13,8 +13,19 @@
 CHECKED struct status maintenance_checkpoint(struct task *task, struct kv_shard *kv);
 
 // The same, and what writing has left in memory goes: for a shard that has nothing to write any more. Takes two
-// seconds; ends early when somebody writes after all.
+// seconds; ends early when somebody writes or reads after all.
 CHECKED struct status maintenance_rest(struct task *task, struct kv_shard *kv);
+
+// Whether a shard is to rest, from one look to the next. Not while it is read: what its caches give back would be read
+// from disk again.
+struct maintenance_rest_watch {
+    log_position appended, rested_at; // End of the log at the last look; when it was to rest last.
+    uint64_t calls;                   // Of its slices' leaders, until the last look.
+    uint32_t unwritten, unused;       // Looks in a row that found next to nothing written; and next to nothing read.
+};
+void maintenance_rest_look(struct maintenance_rest_watch *watch, log_position appended, uint64_t calls);
+// It has been unused for some looks, and there is something to give back. That is then taken as done.
+bool maintenance_rest_due(struct maintenance_rest_watch *watch);
 
 // Whether a node with such a disk refuses writes for lack of room.
 bool maintenance_room_short(uint64_t disk_bytes, uint64_t free_bytes);

@@ -7,6 +7,7 @@
 #include "kv/maintenance.h"
 
 #define RANGES 3000u
+#define MIB (UINT64_C(1) << 20)
 // What is asked for: of a kibibyte that is resident half is what the allocator cannot use, and pages of stores.
 #define RANGE_BYTES_MAX 512u
 
@@ -57,4 +58,26 @@ Test(idle, a_range_gone_to_rest_takes_at_most_a_kibibyte)
     struct status st = node_test(1, kv_test_run, &test);
     test_dirs_remove();
     cr_assert(!failed(st), "%s", failed(st) ? st.message : "");
+}
+
+static bool rests_within(struct maintenance_rest_watch *watch, uint32_t looks, uint64_t bytes, uint64_t calls)
+{
+    for (uint32_t i = 0; i < looks; i++) {
+        maintenance_rest_look(watch, watch->appended + bytes, watch->calls + calls);
+        if (maintenance_rest_due(watch)) return true;
+    }
+    return false;
+}
+
+// Reading a table again and again after a load once had its caches emptied in between.
+Test(idle, a_shard_rests_when_it_is_neither_written_nor_read)
+{
+    struct maintenance_rest_watch watch = {0};
+    cr_assert_not(rests_within(&watch, 100, MIB, 0), "while it is written");
+    cr_assert_not(rests_within(&watch, 100, 0, 1000), "while it is read");
+    cr_assert(rests_within(&watch, 20, 10, 3));
+    cr_assert_not(rests_within(&watch, 100, 10, 3), "with nothing to give back since");
+    maintenance_rest_look(&watch, watch.appended + 2 * MIB, watch.calls);
+    maintenance_rest_look(&watch, watch.appended, watch.calls - 1000);
+    cr_assert(rests_within(&watch, 20, 0, 0), "a slice that has left");
 }
