@@ -91,7 +91,7 @@ static void begin_waiting(struct sim_run *run, struct cluster_run *cluster, cons
     *writing = (struct writing){.cluster = cluster};
     cluster_begin(cluster, run, 3, 60, NULL);
     marks_bend_stop();
-    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     marks_insist(mark);
     if (!run->violated) world_spawn(&world->nodes[0], 0, "sim-writer", writer_main, writing);
     world_run(world, NULL, NULL, 4 * WORLD_SECOND);
