@@ -77,7 +77,7 @@ struct conn {
     uint32_t migrate_target;
     void (*adopted)(struct conn *conn, void *arg);
     void *adopted_arg;
-    char peer[NET_ADDRESS_BYTES];
+    char peer[NET_ADDRESS_BYTES], here[NET_ADDRESS_BYTES];
 };
 
 // A shard's part: its connections and listeners, and buffers to reuse.

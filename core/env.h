@@ -95,6 +95,7 @@ struct net_op {
     char *peer;              // NET_LISTEN (at an accept event), NET_CONNECT: NET_ADDRESS_BYTES for
                              // the peer's address; NULL: not wanted.
     char *local;             // NET_LISTEN: the same, for the address bound (with the port chosen).
+    char *here;              // NET_LISTEN (at an accept event), the same: the address that the peer has reached.
     bool more;               // NET_RECV, NET_LISTEN: further events will come.
     void (*complete)(struct net_op *op);
     void *arg;

@@ -321,10 +321,12 @@ static void complete_accept(
     if (result >= 0) {
         linux_shard->paused_logged = false;
         socket_options_set(result);
-        struct sockaddr_in6 peer = {0};
-        socklen_t size = sizeof peer;
+        struct sockaddr_in6 peer = {0}, here = {0};
+        socklen_t size = sizeof peer, here_size = sizeof here;
         (void)getpeername(result, (struct sockaddr *)(void *)&peer, &size);
+        (void)getsockname(result, (struct sockaddr *)(void *)&here, &here_size);
         address_format(&peer, op->peer);
+        address_format(&here, op->here);
         op->result = result;
         op->more = true;
         if (!more) accept_arm(linux_shard, op);

@@ -469,6 +469,7 @@ static void accept_fired(struct sim_event *event)
     op->result = socket->handle;
     op->more = true;
     peer_tell(op, socket);
+    if (op->here != NULL) memcpy(op->here, socket->local, NET_ADDRESS_BYTES);
     op->complete(op);
 }
 

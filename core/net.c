@@ -16,7 +16,7 @@ struct listener {
     struct listener_options options;
     struct net_op op, close_op;
     struct list_link link;
-    char local[NET_ADDRESS_BYTES], peer[NET_ADDRESS_BYTES];
+    char local[NET_ADDRESS_BYTES], peer[NET_ADDRESS_BYTES], here[NET_ADDRESS_BYTES];
     char address[NET_ADDRESS_BYTES];
     uint32_t ops_in_flight;
     bool closed;
@@ -110,6 +110,7 @@ static void accept_complete(struct net_op *op)
     if (op->result >= 0) {
         struct conn *conn = conn_create(
             listener->shard, op->result, listener->peer, listener->options.input_bytes_max);
+        snprintf(conn->here, sizeof conn->here, "%s", listener->here);
         if (listener->closed || net_shard_of(listener->shard)->exiting) {
             conn_abort(conn);
         } else {
@@ -132,6 +133,7 @@ struct status net_listen(
         .address = listener->address,
         .peer = listener->peer,
         .local = listener->local,
+        .here = listener->here,
         .complete = accept_complete};
     shard->env->net_submit(shard->env, shard, &listener->op);
     if (listener->op.result < 0) {
@@ -309,6 +311,11 @@ struct shard *conn_shard(const struct conn *conn)
 const char *conn_peer(const struct conn *conn)
 {
     return conn->peer;
+}
+
+const char *conn_here(const struct conn *conn)
+{
+    return conn->here;
 }
 
 void conn_set_handler(struct conn *conn, const struct conn_handler *handler, void *arg)

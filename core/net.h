@@ -59,6 +59,7 @@ CHECKED struct status net_connect_within(struct task *task, const char *address,
 
 struct shard *conn_shard(const struct conn *conn);
 const char *conn_peer(const struct conn *conn); // "127.0.0.1:5432"
+const char *conn_here(const struct conn *conn); // Of one that was accepted: the address that the peer has reached.
 void conn_set_handler(struct conn *conn, const struct conn_handler *handler, void *arg);
 void *conn_arg(const struct conn *conn);
 

@@ -284,14 +284,14 @@ ROWS(settings_rows)
         pg_put_text(&row, "short_desc", info.description);
         pg_put_text(&row, "context", info.context);
         pg_put_text(&row, "vartype", info.type);
-        pg_put_text(&row, "source", unset ? "default" : "session");
+        pg_put_text(&row, "source", unset ? "default" : strcmp(info.value, info.reset_value) == 0 ? "client" : "session");
         if (info.bounded) {
             pg_put_text(&row, "min_val", arena_printf(&session->statement_arena, "%lld", (long long)info.minimum));
             pg_put_text(&row, "max_val", arena_printf(&session->statement_arena, "%lld", (long long)info.maximum));
         }
         if (info.values != NULL) put_values(&row, &session->statement_arena, info.values);
         put_setting(&row, &session->statement_arena, "boot_val", &info, unset ? info.value : info.default_value);
-        put_setting(&row, &session->statement_arena, "reset_val", &info, unset ? info.value : info.default_value);
+        put_setting(&row, &session->statement_arena, "reset_val", &info, unset ? info.value : info.reset_value);
         pg_put_bool(&row, "pending_restart", false);
         TRY(pg_row_send(&row));
     }

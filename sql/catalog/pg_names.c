@@ -81,7 +81,14 @@ static struct status take_part(struct arena *arena, struct bytes *text, char **p
         if (at == 0) return invalid_name();
         *text = bytes_of(text->data + at, text->size - at);
     }
-    *part = buffer_string(&out);
+    char *name = buffer_string(&out);
+    size_t size = strlen(name);
+    if (size > IDENTIFIER_BYTES_MAX) { // Without a notice, as PostgreSQL has it.
+        size = IDENTIFIER_BYTES_MAX;
+        while (size > 0 && ((uint8_t)name[size] & 0xc0) == 0x80) size--;
+        name[size] = '\0';
+    }
+    *part = name;
     return STATUS_OK;
 }
 

@@ -168,31 +168,51 @@ BODY(nobody)
 }
 
 // "host:port" of the client; NULL for the server's own sessions.
-static const char *client_port(const struct session *session)
+// The host of "127.0.0.1:5432" or "[::1]:5432"; NULL of no such address.
+static struct status address_host(struct function_call *call, const char *address, struct datum *result)
 {
-    return session->client_address == NULL ? NULL : strrchr(session->client_address, ':');
+    const char *port = strrchr(address, ':');
+    *result = DATUM_NULL;
+    if (port == NULL) return STATUS_OK;
+    struct bytes text = bytes_of(address, (size_t)(port - address));
+    if (text.size > 2 && text.data[0] == '[') text = bytes_of(text.data + 1, text.size - 2);
+    return type_input(call->arena, call->context, TYPE_OF(TYPE_INET), text, result);
+}
+
+static struct datum address_port(const char *address)
+{
+    int64_t number = 0;
+    const char *port = strrchr(address, ':');
+    return port != NULL && text_parse_i64(bytes_of_string(port + 1), &number) ? datum_int(number) : DATUM_NULL;
 }
 
 BODY(client_address)
 {
     (void)args;
     NEED_SESSION();
-    const char *port = client_port(call->session), *host = call->session->client_address;
-    *result = DATUM_NULL;
-    if (port == NULL) return STATUS_OK;
-    struct bytes text = bytes_of(host, (size_t)(port - host));
-    if (text.size > 2 && text.data[0] == '[') text = bytes_of(text.data + 1, text.size - 2);
-    return type_input(call->arena, call->context, TYPE_OF(TYPE_INET), text, result);
+    return address_host(call, call->session->client_address, result);
 }
 
-BODY(client_port_number)
+BODY(client_port)
 {
     (void)args;
     NEED_SESSION();
-    int64_t number = 0;
-    const char *port = client_port(call->session);
-    bool known = port != NULL && text_parse_i64(bytes_of_string(port + 1), &number);
-    *result = known ? datum_int(number) : DATUM_NULL;
+    *result = address_port(call->session->client_address);
+    return STATUS_OK;
+}
+
+BODY(server_address)
+{
+    (void)args;
+    NEED_SESSION();
+    return address_host(call, call->session->server_address, result);
+}
+
+BODY(server_port)
+{
+    (void)args;
+    NEED_SESSION();
+    *result = address_port(call->session->server_address);
     return STATUS_OK;
 }
 
@@ -312,7 +332,6 @@ BODY(sleep_until)
 REFUSED(no_wal, "write-ahead log positions are")
 REFUSED(no_snapshots, "exported snapshots are")
 REFUSED(no_transaction_ids, "transaction ids are")
-REFUSED(no_server_address, "the server's own address is")
 
 // Both count from the last transaction there was; PostgreSQL's own come before all of them.
 BODY(xid_age)
@@ -354,9 +373,9 @@ static const struct function functions[] = {
     STABLE_0("pg_my_temp_schema", 2854, OID, zero),
     STABLE("pg_is_other_temp_schema", 2855, BOOL, no, TYPE_OID),
     STABLE_0("inet_client_addr", 2196, INET, client_address),
-    STABLE_0("inet_client_port", 2197, INT4, client_port_number),
-    STABLE_0("inet_server_addr", 2198, INET, no_server_address),
-    STABLE_0("inet_server_port", 2199, INT4, no_server_address),
+    STABLE_0("inet_client_port", 2197, INT4, client_port),
+    STABLE_0("inet_server_addr", 2198, INET, server_address),
+    STABLE_0("inet_server_port", 2199, INT4, server_port),
     STABLE("pg_encoding_to_char", 1597, NAME, encoding_to_char, TYPE_INT4),
     STABLE("pg_char_to_encoding", 1264, INT4, encoding_number, TYPE_NAME),
     SCALAR("pg_encoding_max_length", 2319, INT4, encoding_length, TYPE_INT4),

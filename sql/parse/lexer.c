@@ -403,7 +403,7 @@ bool token_string(
     return utf8_check(*out) == out->size;
 }
 
-char *token_identifier(struct arena *arena, const struct lexer *lexer, struct token token)
+char *token_identifier_whole(struct arena *arena, const struct lexer *lexer, struct token token)
 {
     struct bytes text = token_bytes(lexer, token);
     struct buffer buffer;
@@ -421,12 +421,18 @@ char *token_identifier(struct arena *arena, const struct lexer *lexer, struct to
             buffer_append_u8(&buffer, c >= 'A' && c <= 'Z' ? c | 0x20 : c);
         }
     }
-    if (buffer.size > IDENTIFIER_BYTES_MAX) {
-        buffer.size = IDENTIFIER_BYTES_MAX;
-        while (buffer.size > 0 && (buffer.data[buffer.size] & 0xc0) == 0x80)
-            buffer.size--;
-    }
     return buffer_string(&buffer);
+}
+
+char *token_identifier(struct arena *arena, const struct lexer *lexer, struct token token)
+{
+    char *name = token_identifier_whole(arena, lexer, token);
+    size_t size = name == NULL ? 0 : strlen(name);
+    if (size <= IDENTIFIER_BYTES_MAX) return name;
+    size = IDENTIFIER_BYTES_MAX;
+    while (size > 0 && ((uint8_t)name[size] & 0xc0) == 0x80) size--;
+    name[size] = '\0';
+    return name;
 }
 
 bool keyword_is_reserved(struct bytes word_text)

@@ -63,6 +63,7 @@ static inline bool token_is_char(const struct lexer *lexer, struct token token, 
 // The value of a LEX_WORD (folded to lower case) or LEX_QUOTED, cut to IDENTIFIER_BYTES_MAX at a
 // character's end. NULL for an empty or ill-escaped quoted name.
 char *token_identifier(struct arena *arena, const struct lexer *lexer, struct token token);
+char *token_identifier_whole(struct arena *arena, const struct lexer *lexer, struct token token); // The same, not cut.
 // The value of a LEX_STRING. False when an escape in it is invalid.
 bool token_string(
     struct arena *arena, const struct lexer *lexer, struct token token, struct bytes *out);

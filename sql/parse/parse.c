@@ -490,6 +490,18 @@ static size_t put_literals_aside(struct parse *parse)
     }
 }
 
+// As many bytes as a character has that begins so.
+static struct status not_utf8(struct arena *arena, struct bytes rest)
+{
+    const uint8_t first = rest.data[0];
+    const size_t size = first >= 0xf8 || first < 0xc0 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    struct buffer bad;
+    buffer_init(&bad, arena);
+    for (size_t i = 0; i < size && i < rest.size; i++) buffer_printf(&bad, " 0x%02x", rest.data[i]);
+    return status_format(arena, E_CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\":%s",
+        buffer_string(&bad));
+}
+
 static struct status check_text(struct parse *parse)
 {
     struct arena *arena = parse->arena;
@@ -504,10 +516,7 @@ static struct status check_text(struct parse *parse)
             aside == 0 ? PARSE_TEXT_BYTES_MAX : PARSE_VALUES_BYTES_MAX);
     }
     size_t valid = utf8_check(text);
-    if (valid < text.size) {
-        return status_format(arena, E_CHARACTER_NOT_IN_REPERTOIRE,
-            "invalid byte sequence for encoding \"UTF8\": 0x%02x", text.data[valid]);
-    }
+    if (valid < text.size) return not_utf8(arena, bytes_skip(text, valid));
     if (text.size > ARENA_UNCHECKED_BYTES && arena->account != NULL &&
         !memory_account_fits(arena->account, (uint64_t)rest * MEMORY_FACTOR + aside)) {
         return status_format(arena, E_OUT_OF_MEMORY,

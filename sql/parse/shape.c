@@ -3,6 +3,7 @@
 
 #include <xxhash.h>
 
+#include "sql/parse/ast_query.h"
 #include "sql/parse/lexer.h"
 
 enum { SPACE = 1, WORD_START = 2, DIGIT = 4, OPERATOR = 8 };
@@ -172,6 +173,7 @@ static bool shape_word(struct shaping *s, bool *inserts)
         s->at++;
     }
     uint32_t size = s->at - start;
+    if (size > IDENTIFIER_BYTES_MAX) return false; // It is cut, and that is told.
     // Literals that begin with a letter: E'..', B'..', N'..', X'..', U&'..'.
     if (s->at < s->size &&
         (s->text[s->at] == '\'' || (size == 1 && packed == 'u' && s->text[s->at] == '&')))
@@ -299,7 +301,7 @@ static bool shape_quoted_name(struct shaping *s)
         at++;
     }
     uint32_t size = at + 1 - start;
-    if (!has_room(s, size)) return false;
+    if (size > IDENTIFIER_BYTES_MAX + 2 || !has_room(s, size)) return false;
     separate(s, WORD_START);
     memcpy(s->out->text + s->out_size, s->text + start, size);
     s->out_size += size;

@@ -9,7 +9,7 @@
 // Only where a parameter of the literal's type means the same as the literal: one SELECT, INSERT,
 // UPDATE, DELETE or UPSERT statement. Refused (the caller parses the text as it is): several
 // statements, $n already there, typed literals (date '...'), intervals, casts of literals, literals
-// in ORDER BY and GROUP BY, WITH, set operations, arrays, and whatever else is in doubt.
+// in ORDER BY and GROUP BY, WITH, set operations, arrays, names that are cut, and whatever else is in doubt.
 //
 // When a shape's text does not parse or plan, the caller goes back to the statement's own text (and
 // its error positions): a parameter of unknown type may be refused where a literal is not.

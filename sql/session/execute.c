@@ -213,10 +213,10 @@ void prepared_release(struct prepared *prepared)
 
 // --- preparing -----------------------------------------------------------------------------------------
 
-static struct status parse_one(struct task *task, struct prepared *prepared)
+static struct status parse_one(struct task *task, struct session *session, struct prepared *prepared)
 {
     struct statement_list list;
-    struct status st = long_parse_sql(task, &prepared->arena, prepared->text, &list);
+    struct status st = long_parse_sql(task, session, &prepared->arena, prepared->text, &list);
     if (failed(st)) return st;
     if (list.count > 1)
         return status_make(
@@ -330,7 +330,7 @@ struct status prepared_make(struct task *task, struct session *session, struct b
     const bool parsed = statement == NULL;
     if (parsed) {
         prepared->text = arena_copy(&prepared->arena, text);
-        TRY(parse_one(task, prepared));
+        TRY(parse_one(task, session, prepared));
     }
     statement = prepared->statement;
     // Those of PREPARE are not its own.

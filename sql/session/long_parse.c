@@ -10,6 +10,7 @@
 #include "core/invariant.h"
 #include "core/shard.h"
 #include "core/work.h"
+#include "sql/parse/cut_name.h"
 
 static const char signs_known[] = "([+-*/<>=~!@#%^&|?:";
 
@@ -18,6 +19,7 @@ struct long_parse {
     struct arena arena;
     struct bytes text;
     struct statement_list list;
+    struct cut_name *cut;
     struct status st;
     struct wait_queue ended_queue;
     bool ended, abandoned; // By the task that reads; by the one that waits.
@@ -36,6 +38,7 @@ static void parse_main(struct fiber *fiber)
 {
     struct long_parse *job = fiber->arg;
     job->st = parse_sql(&job->arena, job->text, &job->list);
+    job->cut = cut_names(&job->arena, job->text);
     fiber_suspend(fiber);
 }
 
@@ -100,12 +103,25 @@ static bool is_long(struct bytes text)
     return signs >= LONG_PARSE_SIGNS;
 }
 
-struct status long_parse_sql(
-    struct task *task, struct arena *arena, struct bytes text, struct statement_list *out)
+// The grammar has read up to what it could not make sense of.
+static struct status tell_cut(struct session *session, struct bytes text, const struct cut_name *cut, struct status st)
+{
+    const struct status_report *report = failed(st) && cut != NULL ? status_report_of(st) : NULL;
+    const uint32_t end = report != NULL && status_is(st, E_SYNTAX_ERROR) ? report->position : 0;
+    for (; cut != NULL; cut = cut->next)
+        if (end == 0 || parse_position(text, cut->position) <= end)
+            session_notice(session, "NOTICE", cut_name_notice(&session->statement_arena, cut->name, cut->cut));
+    return st;
+}
+
+struct status long_parse_sql(struct task *task, struct session *session, struct arena *arena, struct bytes text,
+    struct statement_list *out)
 {
     struct status st = STATUS_OK;
-    if (task == NULL || task->nosuspend_depth > 0 || !is_long(text))
-        return parse_sql_on_stack(arena, text, out);
+    if (task == NULL || task->nosuspend_depth > 0 || !is_long(text)) {
+        st = parse_sql_on_stack(arena, text, out);
+        return tell_cut(session, text, cut_names(arena, text), st);
+    }
     struct long_parse *job = long_parse_new(arena, text);
     st = task_check(task);
     if (failed(st)) {
@@ -130,7 +146,7 @@ struct status long_parse_sql(
         return st;
     }
     if (!failed(st)) {
-        st = failed(job->st) ? status_copy(arena, job->st) : STATUS_OK;
+        st = tell_cut(session, job->text, job->cut, failed(job->st) ? status_copy(arena, job->st) : STATUS_OK);
         *out = job->list;
         if (!failed(st)) arena_adopt(arena, &job->arena);
     }

@@ -11,10 +11,11 @@
 #pragma once
 #include "core/task.h"
 #include "sql/parse/parse.h"
+#include "sql/session/session.h"
 
 #define LONG_PARSE_BYTES (4u << 10) // From here on it is worth a thread;
 #define LONG_PARSE_SIGNS 200u       // or with so many brackets and operators, which may nest: that takes as long as their square.
 
-// As parse_sql_on_stack. Suspends when the text is long and the task may.
-CHECKED struct status long_parse_sql(
-    struct task *task, struct arena *arena, struct bytes text, struct statement_list *out);
+// As parse_sql_on_stack; the session's client is told of names that were cut. Suspends when the text is long and the task may.
+CHECKED struct status long_parse_sql(struct task *task, struct session *session, struct arena *arena, struct bytes text,
+    struct statement_list *out);

@@ -120,6 +120,8 @@ struct status session_open(
     session->application_name = "";
     session->client_address =
         options->client_address == NULL ? "" : arena_strdup(&session->arena, options->client_address);
+    session->server_address =
+        options->server_address == NULL ? "" : arena_strdup(&session->arena, options->server_address);
     session->authentication = "";
     session->internal = options->internal;
     session->start_us = session_now_us(shard);

@@ -50,6 +50,7 @@ struct session {
     const char *database;
     const char *application_name;
     const char *client_address;
+    const char *server_address; // That the client has reached; empty when there is none.
     const char *authentication;  // How the user has proved who they are; static.
     bool internal;               // Made by the server: no privilege checks.
     bool administers;            // As session_options says.
@@ -140,6 +141,7 @@ struct session_options {
     const char *user;
     const char *database;
     const char *client_address; // NULL: internal.
+    const char *server_address; // NULL: internal.
     bool internal;
     bool administers; // Its memory is the node's: what the server needs to know of a virtual cluster hangs on no quota of that.
     bool superuser;

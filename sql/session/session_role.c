@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "sql/parse/cut_name.h"
 #include "sql/session/session_role.h"
 
 #include <string.h>
@@ -139,6 +140,10 @@ struct status session_set_variable(struct task *task, struct session *session, s
     const char *name, const char *value, enum vars_scope scope)
 {
     struct status st = STATUS_OK;
+    const bool is_role = strcasecmp(name, ROLE_VARIABLE) == 0 || strcasecmp(name, AUTHORIZATION_VARIABLE) == 0;
+    const char *cut = is_role && value != NULL ? cut_name_of(arena, value) : value;
+    if (cut != value) session_notice(session, "NOTICE", cut_name_notice(arena, value, cut));
+    value = cut;
     if (strcasecmp(name, ROLE_VARIABLE) == 0) {
         if (value != NULL && strcmp(value, NO_ROLE) != 0)
             TRY(allow_role(task, session, arena, value));

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/invariant.h"
+#include "sql/parse/cut_name.h"
 #include "sql/type/encoding.h"
 #include "sql/session/session_role.h"
 #include "sql/type/timezone.h"
@@ -19,6 +20,7 @@ enum var_flags {
     VAR_FIXED = 1 << 2,     // VAR_ENUM: other values of PostgreSQL's are 0A000, not 22023.
     VAR_STARTUP = 1 << 3,   // Set by the server at log-in.
     VAR_ADMIN = 1 << 4,     // 42501 for others than administrators.
+    VAR_NAME = 1 << 5,      // A name, which is cut as names are.
 };
 
 struct var {
@@ -46,9 +48,11 @@ struct var_undo {
 struct custom_var {
     struct custom_var *next;
     char *name, *value;
+    char *reset; // As in session_vars; NULL: empty.
 };
 struct session_vars {
     char **values;          // One a registered variable.
+    char **reset;           // What RESET sets it to: what it was when the client had logged in; NULL: as registered.
     char **told;            // Of reported ones: the value that the client was told; NULL: none yet.
     uint32_t told_to;       // While they are told: the next to look at.
     bool untold;            // Some of them may have other values.
@@ -212,7 +216,6 @@ static struct status check_application_name(
     char *clean = arena_strdup(arena, value);
     for (char *at = clean; *at != '\0'; at++)
         if ((unsigned char)*at < 32 || (unsigned char)*at > 126) *at = '?';
-    if (strlen(clean) > 63) clean[63] = '\0';
     *canonical = clean;
     return STATUS_OK;
 }
@@ -418,13 +421,14 @@ static void assign_transaction_read_only(struct session *session, const char *va
 #define MS_MAX INT32_MAX
 // In order of name without regard to case.
 static const struct var registry[] = {
-    {"application_name", "", "Name of the application, shown in SHOW SESSIONS.", VAR_STRING, VAR_REPORT, NULL, 0, 0, check_application_name, assign_application_name},
+    {"application_name", "", "Name of the application, shown in SHOW SESSIONS.", VAR_STRING, VAR_REPORT | VAR_NAME, NULL, 0, 0, check_application_name, assign_application_name},
     {"array_nulls", "on", "NULL in text of arrays is a null.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},
+    {"autovacuum_max_workers", "0", "Statistics are refreshed by no processes of their own.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"backslash_quote", "safe_encoding", "Whether \\' is allowed in string literals.", VAR_ENUM, VAR_FIXED, "safe_encoding", 0, 0, NULL, NULL},
     {"block_size", "8192", "Bytes of what pg_class.relpages counts.", VAR_INTEGER, VAR_READ_ONLY, NULL, 8192, 8192, NULL, NULL},
     {"bytea_output", "hex", "Text form of bytea.", VAR_ENUM, 0, "hex|escape", 0, 0, NULL, assign_bytea_output},
     {"check_function_bodies", "on", "Checks bodies at CREATE FUNCTION.", VAR_BOOL, 0, NULL, 0, 0, NULL, NULL},
-    {"client_encoding", "UTF8", "Encoding of texts from and to the client.", VAR_STRING, VAR_REPORT, NULL, 0, 0, check_encoding, assign_encoding},
+    {"client_encoding", "UTF8", "Encoding of texts from and to the client.", VAR_STRING, VAR_REPORT | VAR_NAME, NULL, 0, 0, check_encoding, assign_encoding},
     {"client_min_messages", "notice", "Least severity that is sent to the client.", VAR_ENUM, 0, "debug5|debug4|debug3|debug2|debug1|log|notice|warning|error", 0, 0, NULL, NULL},
     {"cluster", "", "The virtual cluster asked for at log-in.", VAR_STRING, VAR_READ_ONLY | VAR_STARTUP, NULL, 0, 0, NULL, NULL},
     {"data_checksums", "on", "Stored pages have checksums.", VAR_BOOL, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
@@ -462,19 +466,23 @@ static const struct var registry[] = {
     {"max_connections", "262143", "Most connections at a time.", VAR_INTEGER, VAR_READ_ONLY | VAR_STARTUP, NULL, 262143, 262143, NULL, NULL},
     {"max_identifier_length", "63", "Longest identifier in bytes.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"max_index_keys", "32", "Most columns of an index.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
+    {"max_logical_replication_workers", "0", "There is no logical replication.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"max_parallel_workers", "0", "A query has no workers of its own.", VAR_INTEGER, VAR_FIXED, NULL, 0, 1024, NULL, NULL},
     {"max_parallel_workers_per_gather", "0", "A query has no workers of its own.", VAR_INTEGER, VAR_FIXED, NULL, 0, 1024, NULL, NULL},
     {"max_prepared_transactions", "0", "There are no prepared transactions.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
+    {"max_replication_slots", "0", "There are no replication slots.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
+    {"max_wal_senders", "0", "There are no log senders.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
+    {"max_worker_processes", "0", "There are no worker processes.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"password_encryption", "scram-sha-256", "How new passwords are kept.", VAR_ENUM, VAR_FIXED, "scram-sha-256", 0, 0, NULL, NULL},
     {"plan_cache_mode", "auto", "Plans of prepared statements: for the values or for all values.", VAR_ENUM, 0, "auto|force_generic_plan|force_custom_plan", 0, 0, NULL, NULL},
     {"quote_all_identifiers", "off", "Texts of definitions quote what needs it.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},
-    {"role", "none", "The role that the session acts as.", VAR_STRING, VAR_STARTUP, NULL, 0, 0, session_role_check, session_role_assign},
+    {"role", "none", "The role that the session acts as.", VAR_STRING, VAR_STARTUP | VAR_NAME, NULL, 0, 0, session_role_check, session_role_assign},
     {"row_security", "on", "There are no row policies to apply.", VAR_BOOL, 0, NULL, 0, 0, NULL, NULL},
     {"search_path", "\"$user\", public", "Schemas searched for unqualified names.", VAR_STRING, 0, NULL, 0, 0, check_search_path, assign_search_path},
     {"server_encoding", "UTF8", "Encoding of stored text.", VAR_STRING, VAR_REPORT | VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"server_version", "15.0", "PostgreSQL version that this server follows.", VAR_STRING, VAR_REPORT | VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
     {"server_version_num", "150000", "The same as a number.", VAR_INTEGER, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
-    {"session_authorization", "", "The user of the session.", VAR_STRING, VAR_REPORT | VAR_STARTUP, NULL, 0, 0, session_authorization_check, session_authorization_assign},
+    {"session_authorization", "", "The user of the session.", VAR_STRING, VAR_REPORT | VAR_NAME | VAR_STARTUP, NULL, 0, 0, session_authorization_check, session_authorization_assign},
     {"session_preload_libraries", "", "There are no libraries to load.", VAR_ENUM, VAR_FIXED, "", 0, 0, NULL, NULL},
     {"session_replication_role", "origin", "Foreign keys are checked for every session.", VAR_ENUM, VAR_FIXED, "origin", 0, 0, NULL, NULL},
     {"shared_preload_libraries", "", "There are no libraries to load.", VAR_STRING, VAR_READ_ONLY, NULL, 0, 0, NULL, NULL},
@@ -521,6 +529,26 @@ static void store(struct session *session, uint32_t index, const char *value)
     free(old);
 }
 
+static const char *reset_of(const struct session *session, uint32_t index)
+{
+    const char *reset = session->vars->reset[index];
+    return reset == NULL ? registry[index].initial : reset;
+}
+
+void vars_logged_in(struct session *session)
+{
+    struct session_vars *vars = session->vars;
+    for (uint32_t i = 0; i < VAR_COUNT; i++) {
+        if ((registry[i].flags & (VAR_READ_ONLY | VAR_STARTUP)) || strcmp(vars->values[i], registry[i].initial) == 0) continue;
+        vars->reset[i] = strdup(vars->values[i]);
+        invariant(vars->reset[i] != NULL);
+    }
+    for (struct custom_var *custom = vars->custom; custom != NULL; custom = custom->next) {
+        custom->reset = strdup(custom->value);
+        invariant(custom->reset != NULL);
+    }
+}
+
 void vars_show_superuser(struct session *session)
 {
     store(session, var_index("is_superuser"), session->superuser ? "on" : "off");
@@ -531,8 +559,9 @@ void vars_open(struct session *session)
     session->vars = calloc(1, sizeof *session->vars);
     invariant(session->vars != NULL);
     session->vars->values = calloc(VAR_COUNT, sizeof(char *));
+    session->vars->reset = calloc(VAR_COUNT, sizeof(char *));
     session->vars->told = calloc(VAR_COUNT, sizeof(char *));
-    invariant(session->vars->values != NULL && session->vars->told != NULL);
+    invariant(session->vars->values != NULL && session->vars->reset != NULL && session->vars->told != NULL);
     for (uint32_t i = 0; i < VAR_COUNT; i++) store(session, i, registry[i].initial);
 }
 
@@ -547,7 +576,11 @@ void vars_close(struct session *session)
 {
     struct session_vars *vars = session->vars;
     if (vars == NULL) return;
-    for (uint32_t i = 0; i < VAR_COUNT; i++) free(vars->values[i]);
+    for (uint32_t i = 0; i < VAR_COUNT; i++) {
+        free(vars->values[i]);
+        free(vars->reset[i]);
+    }
+    free(vars->reset);
     while (vars->undo != NULL) {
         struct var_undo *undo = vars->undo;
         vars->undo = undo->next;
@@ -558,6 +591,7 @@ void vars_close(struct session *session)
         vars->custom = custom->next;
         free(custom->name);
         free(custom->value);
+        free(custom->reset);
         free(custom);
     }
     free(vars->search_path_value);
@@ -658,6 +692,11 @@ static struct status check_enum(
 static struct status check_value(struct session *session, const struct var *var, struct arena *arena,
     const char *value, const char **canonical)
 {
+    if (var->flags & VAR_NAME) {
+        const char *cut = cut_name_of(arena, value);
+        if (cut != value) session_notice(session, "NOTICE", cut_name_notice(arena, value, cut));
+        value = cut;
+    }
     *canonical = value;
     switch (var->kind) {
     case VAR_BOOL: {
@@ -719,7 +758,8 @@ static struct status custom_set(struct session *session, struct arena *arena, co
         return status_make(SQLSTATE('5', '4', '0', '0', '0'), "too many or too long custom parameters");
     const struct custom_var *old = custom_find(session->vars, name);
     remember(session, name, old == NULL ? NULL : old->value, scope);
-    custom_store(session, name, value == NULL ? "" : value);
+    if (value == NULL) value = old == NULL || old->reset == NULL ? "" : old->reset;
+    custom_store(session, name, value);
     return STATUS_OK;
 }
 
@@ -741,7 +781,7 @@ struct status vars_set(struct session *session, struct arena *arena, const char 
     bool trusted = session->superuser || session->internal || scope == VARS_STARTUP || scope == VARS_ROLE;
     if ((var->flags & VAR_ADMIN) && !trusted)
         return status_format(arena, E_INSUFFICIENT_PRIVILEGE, "permission denied to set parameter \"%s\"", var->name);
-    const char *canonical = value == NULL ? var->initial : value;
+    const char *canonical = value == NULL ? reset_of(session, index) : value;
     if (!(scope == VARS_STARTUP && (var->flags & (VAR_READ_ONLY | VAR_STARTUP)))) {
         struct status st = check_value(session, var, arena, canonical, &canonical);
         if (failed(st)) return st;
@@ -768,9 +808,15 @@ void vars_reset_all(struct session *session)
     for (uint32_t i = 0; i < VAR_COUNT; i++) {
         if (registry[i].flags & (VAR_READ_ONLY | VAR_STARTUP)) continue;
         if ((registry[i].flags & VAR_ADMIN) && !session->superuser) continue;
-        if (strcmp(session->vars->values[i], registry[i].initial) == 0) continue;
+        if (strcmp(session->vars->values[i], reset_of(session, i)) == 0) continue;
         remember(session, registry[i].name, session->vars->values[i], VARS_SESSION);
-        store(session, i, registry[i].initial);
+        store(session, i, reset_of(session, i));
+    }
+    for (struct custom_var *custom = session->vars->custom; custom != NULL; custom = custom->next) {
+        const char *reset = custom->reset == NULL ? "" : custom->reset;
+        if (strcmp(custom->value, reset) == 0) continue;
+        remember(session, custom->name, custom->value, VARS_SESSION);
+        custom_store(session, custom->name, reset);
     }
 }
 
@@ -890,6 +936,7 @@ bool vars_at(const struct session *session, uint32_t index, struct vars_info *in
         .value = session->vars->values[index],
         .description = var->description,
         .default_value = var->initial,
+        .reset_value = reset_of(session, index),
         .type = types[var->kind],
         .context = (var->flags & VAR_READ_ONLY) ? "internal" : (var->flags & VAR_ADMIN) ? "superuser" : "user",
         .unit = var->kind == VAR_MILLISECONDS ? "ms" : var->kind == VAR_KILOBYTES ? "kB" : NULL,

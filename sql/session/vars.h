@@ -21,6 +21,8 @@ struct session_vars;
 // Makes the session's variables with their defaults. `tz_default` etc. come from the registry.
 void vars_open(struct session *session);
 void vars_close(struct session *session);
+// Log-in has ended: what the settings are now is what RESET sets them to.
+void vars_logged_in(struct session *session);
 
 // NULL: no such variable. Custom ones ("app.user") exist once set.
 const char *vars_get(const struct session *session, const char *name);
@@ -54,7 +56,7 @@ bool vars_is_for_admins(const char *name);
 // Number i of all variables in order of name, for SHOW ALL and pg_settings; false past the end.
 struct vars_info {
     const char *name, *value, *description;
-    const char *default_value;
+    const char *default_value, *reset_value; // As registered; that RESET sets it to.
     const char *type; // pg_settings.vartype: "bool", "enum", "integer", "string"
     const char *context, *unit; // "internal", "superuser", "user"; "ms", "kB" or NULL.
     const char *values;         // Of an enum, "|" between them; else NULL.

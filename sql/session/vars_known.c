@@ -14,7 +14,7 @@ static const char *const known[] = {
     "allow_in_place_tablespaces", "allow_system_table_mods", "archive_cleanup_command",
     "archive_command", "archive_library", "archive_mode", "archive_timeout",
     "authentication_timeout", "autovacuum", "autovacuum_analyze_scale_factor",
-    "autovacuum_analyze_threshold", "autovacuum_freeze_max_age", "autovacuum_max_workers",
+    "autovacuum_analyze_threshold", "autovacuum_freeze_max_age",
     "autovacuum_multixact_freeze_max_age", "autovacuum_naptime", "autovacuum_vacuum_cost_delay",
     "autovacuum_vacuum_cost_limit", "autovacuum_vacuum_insert_scale_factor",
     "autovacuum_vacuum_insert_threshold", "autovacuum_vacuum_scale_factor",
@@ -54,11 +54,11 @@ static const char *const known[] = {
     "log_transaction_sample_rate", "log_truncate_on_rotation", "logging_collector",
     "logical_decoding_work_mem", "maintenance_io_concurrency", "maintenance_work_mem",
     "max_files_per_process", "max_function_args", "max_locks_per_transaction",
-    "max_logical_replication_workers", "max_parallel_maintenance_workers",
+    "max_parallel_maintenance_workers",
     "max_pred_locks_per_page", "max_pred_locks_per_relation", "max_pred_locks_per_transaction",
-    "max_replication_slots", "max_slot_wal_keep_size", "max_stack_depth",
+    "max_slot_wal_keep_size", "max_stack_depth",
     "max_standby_archive_delay", "max_standby_streaming_delay", "max_sync_workers_per_subscription",
-    "max_wal_senders", "max_wal_size", "max_worker_processes", "min_dynamic_shared_memory",
+    "max_wal_size", "min_dynamic_shared_memory",
     "min_parallel_index_scan_size", "min_parallel_table_scan_size", "min_wal_size",
     "old_snapshot_threshold", "parallel_leader_participation", "parallel_setup_cost",
     "parallel_tuple_cost", "port", "post_auth_delay", "pre_auth_delay", "primary_conninfo",
@@ -99,6 +99,11 @@ static int compare(const void *name, const void *entry)
 struct status vars_unknown(struct arena *arena, const char *name)
 {
     const char *const *found = bsearch(name, known, sizeof known / sizeof known[0], sizeof known[0], compare);
+    static const char *const files[] = {"config_file", "data_directory", "external_pid_file", "hba_file", "ident_file"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        if (strcasecmp(name, files[i]) == 0)
+            return status_detail(arena, status_format(arena, E_INSUFFICIENT_PRIVILEGE, "permission denied to examine \"%s\"", files[i]),
+                "The server's files are its operator's, and no virtual cluster's to see.");
     if (found == NULL)
         return status_format(arena, E_UNDEFINED_OBJECT, "unrecognized configuration parameter \"%s\"", name);
     return status_hint(arena,

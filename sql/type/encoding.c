@@ -141,6 +141,19 @@ static struct status lacks(struct conversion *run, const uint8_t *data, size_t s
         run->to_utf8 ? "UTF8" : run->encoding->name);
 }
 
+// As many bytes as a character has that begins so, as PostgreSQL counts them.
+static size_t character_bytes(const struct encoding *encoding, struct bytes text)
+{
+    const uint8_t first = text.data[0];
+    const char *name = encoding->name;
+    if (first < 0x80 || encoding->bytes == 1) return 1;
+    if (strcmp(name, "SJIS") == 0) return first >= 0xa1 && first <= 0xdf ? 1 : 2;
+    if (strcmp(name, "GB18030") == 0) return text.size > 1 && text.data[1] >= 0x30 && text.data[1] <= 0x39 ? 4 : 2;
+    if (strncmp(name, "EUC_", 4) != 0 || strcmp(name, "EUC_CN") == 0) return 2;
+    if (first == 0x8e) return strcmp(name, "EUC_TW") == 0 ? 4 : 2;
+    return first == 0x8f ? 3 : 2;
+}
+
 static struct status malformed(struct conversion *run, const uint8_t *data, size_t size)
 {
     struct buffer text;
@@ -207,6 +220,16 @@ static struct status bytes_to_utf8(struct conversion *run, UConverter *converter
         UErrorCode ignored = U_ZERO_ERROR;
         ucnv_getInvalidChars(converter, bad, &size, &ignored);
         if (U_FAILURE(ignored) || size < 0) size = 0;
+        // From where it began: `at` is behind it.
+        const struct bytes rest = bytes_skip(run->in, (size_t)(at - (const char *)run->in.data) - (size_t)size);
+        if (error != U_INVALID_CHAR_FOUND && rest.size > 0) {
+            const size_t whole = character_bytes(run->encoding, rest);
+            const char *name = run->encoding->name;
+            // Of these PostgreSQL knows no more than that the second byte is there.
+            const bool any = strcmp(name, "BIG5") == 0 || strcmp(name, "GBK") == 0 || strcmp(name, "UHC") == 0;
+            if (any && whole <= rest.size) return lacks(run, rest.data, whole);
+            return malformed(run, rest.data, whole < rest.size ? whole : rest.size);
+        }
         st = error == U_INVALID_CHAR_FOUND ? lacks(run, (const uint8_t *)bad, (size_t)size)
                                            : malformed(run, (const uint8_t *)bad, (size_t)size);
     }

@@ -55,6 +55,8 @@ static void login_free(struct pgwire_login *login)
         free(login->settings[i].name);
         free(login->settings[i].value);
     }
+    free(login->settings);
+    free(login->wrong_option);
     free(login);
 }
 

@@ -30,13 +30,16 @@ struct pgwire_server {
 };
 
 // What the start-up packet asked for; malloc'ed strings.
+struct pgwire_login_setting {
+    char *name, *value; // `value` NULL: of an option that lacks one.
+    bool of_role;       // Not the client's own wish.
+};
 struct pgwire_login {
     char *user, *database, *cluster;
-    struct {
-        char *name, *value;
-        bool of_role; // Not the client's own wish.
-    } settings[64];
-    uint32_t setting_count;
+    struct pgwire_login_setting *settings;
+    uint32_t setting_count, setting_capacity;
+    char *wrong_option;     // Of `options`, where reading it has ended; or NULL.
+    uint32_t unknown_count; // Extensions of the protocol that it named.
     uint64_t tenant, reader;
     char *tenant_name;
     uint32_t shard;
@@ -81,6 +84,8 @@ void pgwire_report(struct pgwire *wire, char type, const char *severity, struct 
 void pgwire_parameter(struct pgwire *wire, const char *name, const char *value);
 // From the client, whole and outside of rows: in `arena`, or as it is.
 CHECKED struct status pgwire_text_in(struct pgwire *wire, struct arena *arena, const char *text, const char **out);
+// The same of a name, which must be a text of the encoding before anything is looked for by it.
+CHECKED struct status pgwire_name_in(struct pgwire *wire, struct arena *arena, const char *name, const char **out);
 // Runs the messages that are there; the task function of a ready connection.
 struct status pgwire_serve(struct task *task, void *arg);
 // Starts a task for the connection when it has work and none runs.
@@ -103,6 +108,7 @@ struct pgwire_sink {
     uint32_t column_count;
     const uint8_t *formats;
     bool describes; // The simple protocol: RowDescription goes before the rows.
+    bool value;     // FunctionCall: the one value of the one row, as FunctionCallResponse.
     bool described;
 };
 
@@ -122,6 +128,7 @@ struct pgwire_run {
     const uint8_t *formats;
     struct execution *execution;
     bool simple;     // RowDescription is ours to send.
+    bool value;      // FunctionCall: FunctionCallResponse is all that is sent.
     bool commit;     // Commit an implicit transaction with it.
     bool first;      // Of a client's transaction, which can begin anew with it.
     uint64_t rows_max;
@@ -141,6 +148,8 @@ void pgwire_ready_for_query(struct pgwire *wire);
 // Parse, Bind, Describe, Execute or Close.
 void pgwire_extended(struct task *task, struct pgwire *wire, uint8_t type, struct bytes body);
 void pgwire_sync(struct task *task, struct pgwire *wire);
+// FunctionCall, with its ReadyForQuery.
+void pgwire_function(struct task *task, struct pgwire *wire, struct bytes body);
 
 void pgwire_login_done(struct pgwire *wire); // Frees wire->login.
 // The log-in's last part, on the session's shard: task function.

@@ -30,7 +30,7 @@ static struct status handle_parse(struct task *task, struct pgwire *wire, struct
         types[i] = TYPE_OF(oid == TYPE_UNKNOWN ? 0 : oid);
     }
     TRY(wire_reader_finish(&reader));
-    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
+    TRY(pgwire_name_in(wire, &wire->in_arena, name, &name));
     TRY(pgwire_text_in(wire, &wire->in_arena, text, &text));
     if (name[0] == '\0') { // Be the new one in order or not.
         (void)prepared_remove(session, name);
@@ -107,11 +107,14 @@ static struct status read_param(struct wire_reader *reader, struct session *sess
     if (size == UINT32_MAX) return st;
     // The message's memory is gone when the portal runs.
     struct bytes value = task_copy(&portal->arena, raw);
-    TRY(wire_encoding_field_in(&portal->arena, session->client_encoding, type.oid, format == 1, value, &value));
-    st = format == 1 ? type_receive(&portal->arena, type, value, &portal->params[i])
-                     : type_input(&portal->arena, &session->types, type, value, &portal->params[i]);
     // Not the value itself: it may be a secret.
     const char *shown = format == 1 ? "" : " = '...'";
+    st = wire_encoding_field_in(&portal->arena, session->client_encoding, type.oid, format == 1, value, &value);
+    if (!failed(st))
+        st = format == 1 ? type_receive(&portal->arena, type, value, &portal->params[i])
+                         : type_input(&portal->arena, &session->types, type, value, &portal->params[i]);
+    if (status_is(st, E_CHARACTER_NOT_IN_REPERTOIRE) || status_is(st, SQLSTATE('2', '2', 'P', '0', '5')))
+        shown = ""; // There is no text to show.
     TRY(portal->name[0] == '\0'
             ? status_context(&portal->arena, st, "unnamed portal parameter $%u%s", i + 1, shown)
             : status_context(&portal->arena, st, "portal \"%s\" parameter $%u%s", portal->name, i + 1, shown));
@@ -152,8 +155,8 @@ static struct status handle_bind(struct task *task, struct pgwire *wire, struct 
     struct wire_reader reader = wire_reader(body);
     const char *portal_name = wire_read_string(&reader);
     const char *name = wire_read_string(&reader);
-    TRY(pgwire_text_in(wire, &wire->in_arena, portal_name, &portal_name));
-    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
+    TRY(pgwire_name_in(wire, &wire->in_arena, portal_name, &portal_name));
+    TRY(pgwire_name_in(wire, &wire->in_arena, name, &name));
     struct prepared *prepared = prepared_find(session, name);
     if (prepared == NULL) TRY(missing_prepared(session, name));
     const struct formats formats = read_formats(&reader, &wire->in_arena);
@@ -250,7 +253,7 @@ static struct status handle_describe(struct task *task, struct pgwire *wire, str
     uint8_t kind = wire_read_u8(&reader);
     const char *name = wire_read_string(&reader);
     TRY(wire_reader_finish(&reader));
-    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
+    TRY(pgwire_name_in(wire, &wire->in_arena, name, &name));
     if (kind == 'S')
         st = describe_prepared(task, wire, name);
     else if (kind == 'P')
@@ -407,7 +410,7 @@ static struct status handle_execute(struct task *task, struct pgwire *wire, stru
     const char *name = wire_read_string(&reader);
     uint32_t rows_max = wire_read_u32(&reader);
     TRY(wire_reader_finish(&reader));
-    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
+    TRY(pgwire_name_in(wire, &wire->in_arena, name, &name));
     if (rows_max > INT32_MAX) rows_max = 0;
     struct portal *portal = portal_find(session, name);
     const struct cursor *cursor = cursor_find(session, name);
@@ -432,7 +435,7 @@ static struct status handle_close(struct task *task, struct pgwire *wire, struct
     uint8_t kind = wire_read_u8(&reader);
     const char *name = wire_read_string(&reader);
     TRY(wire_reader_finish(&reader));
-    TRY(pgwire_text_in(wire, &wire->in_arena, name, &name));
+    TRY(pgwire_name_in(wire, &wire->in_arena, name, &name));
     if (kind == 'S') {
         prepared_remove(session, name);
     } else if (kind == 'P') {

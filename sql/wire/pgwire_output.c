@@ -6,6 +6,7 @@
 #include "core/linger.h"
 #include "core/work.h"
 #include "sql/session/vars.h"
+#include "sql/type/type_ops.h"
 #include "sql/wire/pgwire_conn.h"
 #include "sql/wire/wire_encoding.h"
 
@@ -102,6 +103,13 @@ struct status pgwire_text_in(struct pgwire *wire, struct arena *arena, const cha
     return st;
 }
 
+struct status pgwire_name_in(struct pgwire *wire, struct arena *arena, const char *name, const char **out)
+{
+    *out = name;
+    if (is_recoded(wire)) return pgwire_text_in(wire, arena, name, out);
+    return name[0] == '\0' ? STATUS_OK : type_check_utf8(arena, bytes_of_string(name));
+}
+
 struct status pgwire_row_description(struct pgwire *wire, const struct result_column *columns, uint32_t count, const uint8_t *formats)
 {
     if (!is_recoded(wire)) {
@@ -140,6 +148,16 @@ static struct status sink_columns(struct task *task, struct result_sink *sink,
     return st;
 }
 
+// A row of one value as FunctionCallResponse: what a DataRow begins with is left out.
+static void row_as_value(struct buffer *out, size_t start)
+{
+    const size_t count_at = start + 5;
+    memmove(out->data + count_at, out->data + count_at + 2, out->size - count_at - 2);
+    out->size -= 2;
+    out->data[start] = 'V';
+    wire_end(out, start + 1);
+}
+
 static struct status sink_row(
     struct task *task, struct result_sink *sink, const struct datum *values)
 {
@@ -155,6 +173,7 @@ static struct status sink_row(
     } else {
         wire_data_row(&wire->out, &wire->session->types, self->columns, self->column_count, self->formats, values);
     }
+    if (self->value) row_as_value(&wire->out, start);
     // Of a statement that is cancelled while a long value is printed the row is not whole.
     struct status st = task_check(task);
     if (failed(st)) wire->out.size = start;

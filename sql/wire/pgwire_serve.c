@@ -107,6 +107,7 @@ static struct status run_once(struct task *task, struct pgwire *wire, struct pgw
     session->statements->alone = false;
     TRY(execution_begin(task, session, run->execution, !run->simple));
     struct pgwire_sink sink = pgwire_sink(wire, run->prepared, run->formats, run->simple);
+    sink.value = run->value;
     if (run->execution->started && run->execution->built != NULL)
         sink.columns = plan_columns(run->execution->built->plan, &sink.column_count);
     if (run->simple && run->prepared->handler == NULL && run->prepared->columns != NULL &&
@@ -240,10 +241,11 @@ struct status pgwire_run_statement(struct task *task, struct pgwire *wire, struc
     insight_transaction(session, !failed(st) && !is_rollback(run->prepared));
     if (failed(st) && !run->ended && !wire->spilled && gives_all_or_none(run)) take_back_rows(&wire->out, out_mark);
     // That it cannot be committed is told at the Sync, which has come already.
-    if (failed(st) && run->ended && !run->simple && !session->statements->alone)
+    if (failed(st) && run->ended && !run->simple && !run->value && !session->statements->alone)
         wire_command_complete(&wire->out, run->execution->tag);
     if (failed(st)) return st;
     metric_add(counter_of(run->prepared->statement), session->tenant, 1);
+    if (run->value) return st;
     if (run->prepared->statement == NULL) {
         wire_end(&wire->out, wire_begin(&wire->out, 'I'));
     } else if (run->done) {
@@ -363,7 +365,7 @@ static struct status run_text(struct task *task, struct pgwire *wire, struct byt
         }
     }
     struct statement_list list;
-    TRY(long_parse_sql(task, &session->statement_arena, text, &list));
+    TRY(long_parse_sql(task, session, &session->statement_arena, text, &list));
     if (list.count == 0) wire_end(&wire->out, wire_begin(&wire->out, 'I'));
     if (list.count > 1) session->statements->several = SEVERAL_IN_QUERY;
     st = run_list(task, wire, text, &list);
@@ -570,8 +572,10 @@ static struct status handle_message(
     case 'c':
     case 'f': return STATUS_OK; // What is left of a COPY that has failed.
     case 'F':
-        pgwire_error(wire, "ERROR", status_make(E_FEATURE_NOT_SUPPORTED, "function call messages are not supported"));
-        pgwire_ready_for_query(wire);
+        if (wire->skip_to_sync) return STATUS_OK;
+        wire->cancellable = true;
+        pgwire_function(task, wire, body);
+        cancellable_end(task, wire);
         return pgwire_flush(task, wire);
     default:
         return status_format(task->arena, E_PROTOCOL_VIOLATION, "invalid frontend message type %u", type);

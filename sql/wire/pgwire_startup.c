@@ -38,15 +38,22 @@ void pgwire_defaults_register(pgwire_defaults_fn defaults)
 
 // --- the packet ----------------------------------------------------------------------------------------
 
+// What is no start-up packet is not answered, as PostgreSQL has it: nobody knows what its sender would read.
+static struct status packet_refuse(struct pgwire *wire, const char *why)
+{
+    wire->terminate = true;
+    log_debug(0, "log-in of %s refused: %s", conn_peer(wire->conn), why);
+    return STATUS_OK;
+}
+
 static struct status packet_read(struct task *task, struct pgwire *wire, struct bytes *body)
 {
     struct status st;
-    TRY(conn_wait_input(task, wire->conn, 8));
+    TRY(conn_wait_input(task, wire->conn, 4));
     struct bytes input = conn_input(wire->conn);
     uint32_t size = (uint32_t)input.data[0] << 24 | (uint32_t)input.data[1] << 16 |
                     (uint32_t)input.data[2] << 8 | input.data[3];
-    if (size < 8 || size > WIRE_STARTUP_BYTES_MAX)
-        TRY(status_make(E_PROTOCOL_VIOLATION, "invalid length of startup packet"));
+    if (size < 8 || size > WIRE_STARTUP_BYTES_MAX) return packet_refuse(wire, "invalid length of startup packet");
     TRY(conn_wait_input(task, wire->conn, size));
     input = conn_input(wire->conn);
     *body = arena_copy(task->arena, bytes_of(input.data + 4, size - 4));
@@ -55,72 +62,124 @@ out:
     return st;
 }
 
-static struct status start_tls(struct task *task, struct pgwire *wire)
+// What came before the handshake in the same packet would be read as if it had been encrypted.
+static struct status refuse_early(struct task *task, struct pgwire *wire, const char *request)
+{
+    if (conn_input(wire->conn).size == 0) return STATUS_OK;
+    return status_detail(task->arena, status_format(task->arena, E_PROTOCOL_VIOLATION, "received unencrypted data after %s request", request),
+        "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.");
+}
+
+static struct status start_tls(struct task *task, struct pgwire *wire, bool *accepted)
 {
     struct tls_context *tls = __atomic_load_n(&wire->server->tls, __ATOMIC_ACQUIRE);
+    *accepted = tls != NULL;
     conn_write(wire->conn, tls == NULL ? "N" : "S", 1);
     conn_flush(wire->conn);
-    if (tls == NULL) return STATUS_OK;
-    // What came before the handshake in the same packet would be read as if it had been encrypted.
-    if (conn_input(wire->conn).size > 0)
-        return status_make(E_PROTOCOL_VIOLATION, "received unencrypted data after SSL request");
-    return conn_tls_start(task, wire->conn, tls, NULL);
+    struct status st = refuse_early(task, wire, "SSL");
+    return failed(st) || tls == NULL ? st : conn_tls_start(task, wire->conn, tls, NULL);
 }
 
 static void setting_add(struct pgwire_login *login, const char *name, const char *value, bool of_role)
 {
-    if (login->setting_count == sizeof login->settings / sizeof login->settings[0]) return;
-    login->settings[login->setting_count].name = strdup(name);
-    login->settings[login->setting_count].of_role = of_role;
-    login->settings[login->setting_count++].value = strdup(value);
+    if (login->setting_count == login->setting_capacity) {
+        login->setting_capacity = login->setting_capacity == 0 ? 16 : 2 * login->setting_capacity;
+        login->settings = realloc(login->settings, login->setting_capacity * sizeof *login->settings);
+        invariant(login->settings != NULL);
+    }
+    login->settings[login->setting_count++] =
+        (struct pgwire_login_setting){.name = strdup(name), .value = value == NULL ? NULL : strdup(value), .of_role = of_role};
+}
+
+static struct status cluster_take(struct pgwire_login *login, const char *name)
+{
+    if (login->cluster != NULL && strcmp(login->cluster, name) != 0)
+        return status_make(E_CONNECTION_EXCEPTION, "the virtual cluster is named twice, differently");
+    free(login->cluster);
+    login->cluster = strdup(name);
+    return STATUS_OK;
 }
 
 // One option of `options`: -c name=value, --name=value. Dashes in names are underscores.
-static struct status option_take(struct arena *arena, struct pgwire_login *login, char *option)
+static struct status option_take(struct arena *arena, struct pgwire_login *login, const char *dashes, char *option)
 {
     char *equals = strchr(option, '=');
-    if (equals == NULL)
-        return status_format(arena, E_SYNTAX_ERROR, "invalid command-line argument \"%s\": expected name=value", option);
+    if (equals == NULL) {
+        setting_add(login, arena_printf(arena, "%s%s", dashes, option), NULL, false);
+        return STATUS_OK;
+    }
     *equals = '\0';
     for (char *at = option; *at != '\0'; at++)
         if (*at == '-') *at = '_';
-    if (strcmp(option, "cluster") == 0) {
-        if (login->cluster != NULL && strcmp(login->cluster, equals + 1) != 0)
-            return status_make(E_CONNECTION_EXCEPTION, "the virtual cluster is named twice, differently");
-        free(login->cluster);
-        login->cluster = strdup(equals + 1);
-        return STATUS_OK;
-    }
+    if (strcmp(option, "cluster") == 0) return cluster_take(login, equals + 1);
     setting_add(login, option, equals + 1, false);
     return STATUS_OK;
 }
 
-// Splits on spaces; a backslash takes the next character as it is.
+// The server's other switches are short for settings, too.
+static bool switch_take(struct arena *arena, struct pgwire_login *login, char letter, const char *value)
+{
+    static const struct {
+        char letter;
+        const char *name, *value; // NULL: what follows it.
+    } switches[] = {{'B', "shared_buffers", NULL}, {'d', "log_min_messages", NULL}, {'e', "DateStyle", "euro"}, {'F', "fsync", "false"},
+        {'h', "listen_addresses", NULL}, {'i', "listen_addresses", "*"}, {'k', "unix_socket_directories", NULL}, {'l', "ssl", "true"},
+        {'N', "max_connections", NULL}, {'O', "allow_system_table_mods", "true"}, {'P', "ignore_system_indexes", "true"},
+        {'p', "port", NULL}, {'S', "work_mem", NULL}, {'s', "log_statement_stats", "true"}, {'W', "post_auth_delay", NULL}};
+    static const char *const methods[] = {"sseqscan", "iindexscan", "oindexonlyscan", "bbitmapscan", "ttidscan", "nnestloop", "mmergejoin", "hhashjoin"};
+    if (letter == 'f' && value != NULL) {
+        for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+            if (methods[i][0] != value[0]) continue;
+            setting_add(login, arena_printf(arena, "enable_%s", methods[i] + 1), "false", false);
+            return true;
+        }
+        return false;
+    }
+    for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++) {
+        if (switches[i].letter != letter) continue;
+        if (switches[i].value == NULL && value == NULL) return false;
+        if (letter == 'd') value = strcmp(value, "0") == 0 ? "notice" : arena_printf(arena, "debug%s", value);
+        setting_add(login, switches[i].name, switches[i].value != NULL ? switches[i].value : value, false);
+        return true;
+    }
+    return false;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+// The next word, up to a blank; a backslash takes the next character as it is. NULL: none is left.
+static char *next_word(struct arena *arena, const char **at)
+{
+    struct buffer word;
+    while (is_blank(**at)) (*at)++;
+    if (**at == '\0') return NULL;
+    buffer_init(&word, arena);
+    for (; **at != '\0' && !is_blank(**at); (*at)++) {
+        if (**at == '\\' && (*at)[1] != '\0') (*at)++;
+        buffer_append_u8(&word, (uint8_t)**at);
+    }
+    return buffer_string(&word);
+}
+
+// As a command line of the server's. What is wrong with it is told once the client has proved who it is.
 static struct status options_take(struct arena *arena, struct pgwire_login *login, const char *options)
 {
     struct status st = STATUS_OK;
-    bool after_c = false;
-    for (const char *at = options; *at != '\0';) {
-        while (*at == ' ') at++;
-        if (*at == '\0') break;
-        struct buffer word;
-        buffer_init(&word, arena);
-        for (; *at != '\0' && *at != ' '; at++) {
-            if (*at == '\\' && at[1] != '\0') at++;
-            buffer_append_u8(&word, (uint8_t)*at);
+    for (char *word; login->wrong_option == NULL && (word = next_word(arena, &options)) != NULL;) {
+        const char letter = word[0] == '-' ? word[1] : '\0';
+        if (letter == '-') {
+            TRY(option_take(arena, login, "--", word + 2));
+            continue;
         }
-        char *text = buffer_string(&word);
-        if (after_c) {
-            after_c = false;
-            TRY(option_take(arena, login, text));
-        } else if (strcmp(text, "-c") == 0) {
-            after_c = true;
-        } else if (strncmp(text, "-c", 2) == 0) {
-            TRY(option_take(arena, login, text + 2));
-        } else if (strncmp(text, "--", 2) == 0) {
-            TRY(option_take(arena, login, text + 2));
-        } else {
-            TRY(status_format(arena, E_SYNTAX_ERROR, "invalid command-line argument for server process: %s", text));
+        const bool alone = letter != '\0' && strchr("eFilOPs", letter) != NULL;
+        char *value = alone ? NULL : letter != '\0' && word[2] != '\0' ? word + 2 : next_word(arena, &options);
+        if (letter == 'c' && value != NULL) {
+            TRY(option_take(arena, login, "-c ", value));
+        } else if (letter == '\0' || (alone && word[2] != '\0') || !switch_take(arena, login, letter, value)) {
+            login->wrong_option = strdup(word);
         }
     }
 out:
@@ -136,47 +195,94 @@ static struct status database_take(struct arena *arena, struct pgwire_login *log
     char *name = arena_strdup(arena, login->database + sizeof prefix - 1);
     char *slash = strchr(name, '/');
     if (slash != NULL) *slash = '\0';
-    if (login->cluster != NULL && strcmp(login->cluster, name) != 0)
-        return status_make(E_CONNECTION_EXCEPTION, "the virtual cluster is named twice, differently");
-    free(login->cluster);
     free(login->database);
-    login->cluster = strdup(name);
     login->database = strdup(slash == NULL ? "" : slash + 1);
-    return STATUS_OK;
+    return cluster_take(login, name);
 }
 
-static struct status parameters_take(struct arena *arena, struct pgwire_login *login, struct bytes body)
+// Streams of PostgreSQL's log, as pg_basebackup and its standbys ask for.
+static struct status replication_take(struct arena *arena, const char *value)
+{
+    bool wanted = strcmp(value, "database") == 0;
+    if (!wanted && !text_parse_bool(bytes_of_string(value), &wanted))
+        return status_hint(arena,
+            status_format(arena, E_INVALID_PARAMETER_VALUE, "invalid value for parameter \"replication\": \"%s\"", value),
+            "Valid values are: \"false\", 0, \"true\", 1, \"database\".");
+    if (!wanted) return STATUS_OK;
+    return status_hint(arena, status_make(E_FEATURE_NOT_SUPPORTED, "replication connections are not supported"),
+        "Virtual clusters are replicated by CREATE VIRTUAL CLUSTER ... FROM REPLICATION OF ...; pg_dump reads what is in one.");
+}
+
+// The next name and its value. False at the end, which must be the packet's: *whole says.
+static bool parameter_next(struct bytes *rest, const char **name, const char **value, bool *whole)
+{
+    const uint8_t *end = rest->size == 0 ? NULL : memchr(rest->data, 0, rest->size);
+    *whole = false;
+    if (end == NULL) return false;
+    *name = (const char *)rest->data;
+    if (end == rest->data) {
+        *whole = rest->size == 1;
+        return false;
+    }
+    struct bytes after = bytes_skip(*rest, (size_t)(end - rest->data) + 1);
+    const uint8_t *value_end = after.size == 0 ? NULL : memchr(after.data, 0, after.size);
+    if (value_end == NULL) return false;
+    *value = (const char *)after.data;
+    *rest = bytes_skip(after, (size_t)(value_end - after.data) + 1);
+    return true;
+}
+
+static void name_cut(char *name)
+{
+    if (name != NULL && strlen(name) > IDENTIFIER_BYTES_MAX) name[IDENTIFIER_BYTES_MAX] = '\0';
+}
+
+// `unknown`: names of extensions of the protocol, each with its end.
+static struct status parameters_take(struct arena *arena, struct pgwire_login *login, struct bytes body, struct buffer *unknown)
 {
     struct status st = STATUS_OK;
-    struct wire_reader reader = wire_reader(body);
+    const char *name, *value;
+    struct bytes rest = body;
+    bool whole;
     // What is set by its own name goes before what `options` says of it.
-    for (const char *name; (name = wire_read_string(&reader))[0] != '\0';) {
-        const char *value = wire_read_string(&reader);
+    while (parameter_next(&rest, &name, &value, &whole))
         if (strcmp(name, "options") == 0) TRY(options_take(arena, login, value));
-    }
-    reader = wire_reader(body);
-    for (;;) {
-        const char *name = wire_read_string(&reader);
-        if (name[0] == '\0') break;
-        const char *value = wire_read_string(&reader);
+    rest = body;
+    while (parameter_next(&rest, &name, &value, &whole)) {
         if (strcmp(name, "user") == 0) {
             free(login->user);
             login->user = strdup(value);
         } else if (strcmp(name, "database") == 0) {
             free(login->database);
             login->database = strdup(value);
-        } else if (strncmp(name, "_pq_.", 5) != 0 && strcmp(name, "options") != 0 && strcmp(name, "replication") != 0) {
+        } else if (strcmp(name, "replication") == 0) {
+            TRY(replication_take(arena, value));
+        } else if (strncmp(name, "_pq_.", 5) == 0) {
+            buffer_append(unknown, name, strlen(name) + 1);
+            login->unknown_count++;
+        } else if (strcmp(name, "options") != 0) {
             setting_add(login, name, value, false);
         }
     }
-    TRY(wire_reader_finish(&reader));
+    if (!whole)
+        TRY(status_make(E_PROTOCOL_VIOLATION, "invalid startup packet layout: expected terminator as last byte"));
+out:
+    return st;
+}
+
+// Who logs in where, of what the packet has said.
+static struct status names_take(struct arena *arena, struct pgwire_login *login)
+{
+    struct status st = STATUS_OK;
     if (login->user == NULL || login->user[0] == '\0')
-        TRY(status_make(E_INVALID_AUTHORIZATION, "no user name specified in startup packet"));
+        TRY(status_make(E_INVALID_AUTHORIZATION, "no PostgreSQL user name specified in startup packet"));
     TRY(database_take(arena, login));
     if (login->database == NULL || login->database[0] == '\0') {
         free(login->database);
         login->database = strdup("defaultdb");
     }
+    name_cut(login->user);
+    name_cut(login->database);
 out:
     return st;
 }
@@ -253,19 +359,20 @@ static struct status authenticate(struct task *task, struct pgwire *wire)
     struct role *role;
     TRY(role_find(task, login->tenant, task->arena, login->user, login->database, &role));
     login->authentication = wire->server->insecure ? "trust" : certificate_user(wire) != NULL ? "cert" : "scram-sha-256";
-    if (wire->server->insecure) {
-        if (role == NULL)
-            TRY(status_format(task->arena, E_INVALID_AUTHORIZATION, "role \"%s\" does not exist", login->user));
-    } else {
+    if (!wire->server->insecure) {
         const char *proven = certificate_user(wire);
         if (proven != NULL && strcmp(proven, login->user) != 0)
             TRY(status_format(task->arena, E_INVALID_AUTHORIZATION,
                 "certificate authentication failed for user \"%s\": the certificate is for \"%s\"",
                 login->user, proven));
         if (proven == NULL) TRY(authenticate_scram(task, wire, role));
-        if (role == NULL)
-            TRY(status_format(task->arena, E_INVALID_AUTHORIZATION, "role \"%s\" does not exist", login->user));
     }
+    // Who it is is settled; whether they may log in is not.
+    size_t start = wire_begin(&wire->out, 'R');
+    wire_u32(&wire->out, 0);
+    wire_end(&wire->out, start);
+    if (role == NULL)
+        TRY(status_format(task->arena, E_INVALID_AUTHORIZATION, "role \"%s\" does not exist", login->user));
     if (!role->login)
         TRY(status_format(task->arena, E_INVALID_AUTHORIZATION,
             "role \"%s\" is not permitted to log in", login->user));
@@ -293,43 +400,72 @@ static struct status require_tls(struct pgwire *wire)
         "Connect with sslmode=require or stronger.");
 }
 
+// Of a protocol before the third nobody knows messages with lengths and fields.
+static struct status refuse_protocol(struct task *task, struct pgwire *wire, uint32_t code)
+{
+    struct status st = status_format(task->arena, E_FEATURE_NOT_SUPPORTED,
+        "unsupported frontend protocol %u.%u: server supports 3.0 to 3.0", code >> 16, code & 0xffff);
+    if (code >> 16 >= 3) return st;
+    buffer_printf(&wire->out, "EFATAL:  %s\n", st.message);
+    buffer_append_u8(&wire->out, 0);
+    pgwire_flush_now(wire);
+    return packet_refuse(wire, st.message);
+}
+
+// Up to the packet that names user and database. Either kind of encryption may be asked for once.
+static struct status packet_await(struct task *task, struct pgwire *wire, uint32_t *code, struct bytes *body)
+{
+    struct status st;
+    bool tls_asked = false, gss_asked = false, accepted = false;
+    for (;;) {
+        TRY(packet_read(task, wire, body));
+        if (wire->terminate) return st;
+        struct wire_reader reader = wire_reader(*body);
+        *code = wire_read_u32(&reader);
+        if (*code == WIRE_CANCEL_REQUEST) {
+            wire->terminate = true;
+            if (body->size != 12) return packet_refuse(wire, "invalid length of startup packet");
+            uint32_t process = wire_read_u32(&reader), secret = wire_read_u32(&reader);
+            if (!__atomic_load_n(&wire->server->starting, __ATOMIC_ACQUIRE)) TRY(activity_cancel_process(task, process, secret));
+            return st;
+        }
+        if (*code == WIRE_SSL_REQUEST && !tls_asked) {
+            TRY(start_tls(task, wire, &accepted));
+            tls_asked = true;
+            gss_asked |= accepted;
+        } else if (*code == WIRE_GSSENC_REQUEST && !gss_asked) {
+            conn_write(wire->conn, "N", 1);
+            conn_flush(wire->conn);
+            TRY(refuse_early(task, wire, "GSSAPI encryption"));
+            gss_asked = true;
+        } else {
+            return *code >> 16 == 3 ? st : refuse_protocol(task, wire, *code);
+        }
+    }
+out:
+    return st;
+}
+
 static struct status startup(struct task *task, struct pgwire *wire)
 {
     struct status st;
     struct bytes body;
-    uint32_t code;
-    for (unsigned tries = 0;; tries++) {
-        TRY(packet_read(task, wire, &body));
-        struct wire_reader reader = wire_reader(body);
-        code = wire_read_u32(&reader);
-        bool starting = __atomic_load_n(&wire->server->starting, __ATOMIC_ACQUIRE);
-        if (code == WIRE_CANCEL_REQUEST && body.size == 12 && !starting) {
-            uint32_t process = wire_read_u32(&reader), secret = wire_read_u32(&reader);
-            TRY(activity_cancel_process(task, process, secret));
-            wire->terminate = true;
-            goto out;
-        }
-        if (code == WIRE_SSL_REQUEST && conn_tls(wire->conn) == NULL && tries < 3) {
-            TRY(start_tls(task, wire));
-        } else if (code == WIRE_GSSENC_REQUEST && tries < 3) {
-            conn_write(wire->conn, "N", 1);
-            conn_flush(wire->conn);
-        } else {
-            break;
-        }
-    }
-    if (code >> 16 != 3)
-        TRY(status_format(task->arena, E_FEATURE_NOT_SUPPORTED,
-            "unsupported frontend protocol %u.%u: server supports 3.0", code >> 16, code & 0xffff));
+    struct buffer unknown;
+    uint32_t code = 0;
+    TRY(packet_await(task, wire, &code, &body));
+    if (wire->terminate) return st;
     wire->login = calloc(1, sizeof *wire->login);
     invariant(wire->login != NULL);
-    TRY(parameters_take(task->arena, wire->login, bytes_skip(body, 4)));
-    if ((code & 0xffff) != 0) {
+    buffer_init(&unknown, task->arena);
+    TRY(parameters_take(task->arena, wire->login, bytes_skip(body, 4), &unknown));
+    if ((code & 0xffff) != 0 || wire->login->unknown_count > 0) {
         size_t start = wire_begin(&wire->out, 'v');
-        wire_u32(&wire->out, 0);
-        wire_u32(&wire->out, 0);
+        wire_u32(&wire->out, 3u << 16); // As PostgreSQL has it: the whole number, not its lower half.
+        wire_u32(&wire->out, wire->login->unknown_count);
+        buffer_append_bytes(&wire->out, buffer_bytes(&unknown));
         wire_end(&wire->out, start);
     }
+    TRY(names_take(task->arena, wire->login));
     TRY(require_tls(wire));
     if (__atomic_load_n(&wire->server->starting, __ATOMIC_ACQUIRE))
         TRY(status_hint(task->arena, status_make(E_CANNOT_CONNECT_NOW, "the database system is starting up"),
@@ -395,6 +531,23 @@ out:
     return st;
 }
 
+static struct status apply_settings(struct task *task, struct session *session, const struct pgwire_login *login)
+{
+    struct status st = STATUS_OK;
+    struct arena *arena = &session->statement_arena;
+    if (login->wrong_option != NULL)
+        TRY(status_hint(arena,
+            status_format(arena, E_SYNTAX_ERROR, "invalid command-line argument for server process: %s", login->wrong_option),
+            "Try \"-c name=value\" or \"--name=value\"."));
+    for (uint32_t i = 0; i < login->setting_count; i++) {
+        const struct pgwire_login_setting *setting = &login->settings[i];
+        if (setting->value == NULL) TRY(status_format(arena, E_SYNTAX_ERROR, "%s requires a value", setting->name));
+        TRY(session_set_variable(task, session, arena, setting->name, setting->value, setting->of_role ? VARS_ROLE : VARS_SESSION));
+    }
+out:
+    return st;
+}
+
 static struct status log_in(struct task *task, struct pgwire *wire)
 {
     struct status st;
@@ -405,6 +558,7 @@ static struct status log_in(struct task *task, struct pgwire *wire)
         .user = login->user,
         .database = login->database,
         .client_address = conn_peer(wire->conn),
+        .server_address = conn_here(wire->conn),
         .superuser = login->superuser};
     TRY(session_open(task->shard, &options, &wire->session));
     struct session *session = wire->session;
@@ -415,15 +569,11 @@ static struct status log_in(struct task *task, struct pgwire *wire)
     session->task = task;
     TRY(vars_set(session, &session->statement_arena, "ssl", wire->server->insecure ? "off" : "on", VARS_STARTUP));
     if (apply_defaults != NULL) TRY(apply_defaults(task, session));
-    for (uint32_t i = 0; i < login->setting_count; i++)
-        TRY(session_set_variable(task, session, &session->statement_arena, login->settings[i].name,
-            login->settings[i].value, login->settings[i].of_role ? VARS_ROLE : VARS_SESSION));
     TRY(check_database(task, session));
-    size_t start = wire_begin(&wire->out, 'R');
-    wire_u32(&wire->out, 0);
-    wire_end(&wire->out, start);
+    TRY(apply_settings(task, session, login));
+    vars_logged_in(session);
     pgwire_tell_changed_parameters(wire);
-    start = wire_begin(&wire->out, 'K');
+    size_t start = wire_begin(&wire->out, 'K');
     wire_u32(&wire->out, wire->process);
     wire_u32(&wire->out, wire->secret);
     wire_end(&wire->out, start);

@@ -25,7 +25,7 @@ SQL_TEST(long_parse, reads_what_the_parser_reads, 1)
     struct arena *arena = &test->arena;
     struct bytes text = long_text(arena, ")");
     TRY(parse_sql_on_stack(arena, text, &here));
-    TRY(long_parse_sql(test->task, arena, text, &there));
+    TRY(long_parse_sql(test->task, test->session, arena, text, &there));
     memset((void *)(uintptr_t)text.data, '?', text.size); // The tree does not need it.
     cr_assert(here.count == 1 && there.count == 1);
     buffer_init(&one, arena);
@@ -46,7 +46,7 @@ SQL_TEST(long_parse, errors_are_those_of_the_parser, 1)
     struct arena *arena = &test->arena;
     struct bytes text = long_text(arena, ") GROUP GROUP");
     struct status here = parse_sql_on_stack(arena, text, &list);
-    struct status there = long_parse_sql(test->task, arena, text, &list);
+    struct status there = long_parse_sql(test->task, test->session, arena, text, &list);
     cr_assert(failed(here) && there.code == here.code);
     cr_expect_str_eq(there.message, here.message);
     cr_expect_eq(status_report_of(there)->position, status_report_of(here)->position);
@@ -55,7 +55,7 @@ SQL_TEST(long_parse, errors_are_those_of_the_parser, 1)
     struct arena small;
     memory_account_init(&account, NULL, "small", 64u << 10);
     arena_init(&small, &account);
-    there = long_parse_sql(test->task, &small, long_text(arena, ")"), &list);
+    there = long_parse_sql(test->task, test->session, &small, long_text(arena, ")"), &list);
     cr_expect_eq(there.code, E_OUT_OF_MEMORY);
     arena_fini(&small);
     cr_expect_eq(account.used_bytes, 0);
@@ -75,10 +75,10 @@ SQL_TEST(long_parse, what_nests_is_long, 1)
     buffer_append_string(&nested, "1");
     for (uint32_t i = 0; i < LONG_PARSE_SIGNS / 2; i++) buffer_append_string(&nested, ")");
     cr_assert(nested.size < LONG_PARSE_BYTES);
-    cr_expect(!failed(long_parse_sql(test->task, arena, buffer_bytes(&nested), &list)) && list.count == 1);
+    cr_expect(!failed(long_parse_sql(test->task, test->session, arena, buffer_bytes(&nested), &list)) && list.count == 1);
     task_cancel(test->task, status_make(E_QUERY_CANCELED, "cancelled"));
-    cr_expect_eq(long_parse_sql(test->task, arena, buffer_bytes(&nested), &list).code, E_QUERY_CANCELED);
-    cr_expect(!failed(long_parse_sql(test->task, arena, bytes_of_string("SELECT abs(- 1)"), &list)));
+    cr_expect_eq(long_parse_sql(test->task, test->session, arena, buffer_bytes(&nested), &list).code, E_QUERY_CANCELED);
+    cr_expect(!failed(long_parse_sql(test->task, test->session, arena, bytes_of_string("SELECT abs(- 1)"), &list)));
     task_cancel_clear(test->task);
     return STATUS_OK;
 }
@@ -116,11 +116,11 @@ SQL_TEST(long_parse, others_run_and_a_cancelled_one_does_not_wait, 1)
     memory_account_init(&account, NULL, "own", 0);
     arena_init(&own, &account);
     TRY(task_start(test->task->shard, &options));
-    TRY(long_parse_sql(test->task, &own, text, &list));
+    TRY(long_parse_sql(test->task, test->session, &own, text, &list));
     cr_expect(counting.turns > 0, "the shard did nothing else");
     cr_expect(account.used_bytes > text.size); // Charged to whose it is now.
     task_cancel(test->task, status_make(E_QUERY_CANCELED, "canceling statement due to user request"));
-    st = long_parse_sql(test->task, &own, text, &list);
+    st = long_parse_sql(test->task, test->session, &own, text, &list);
     task_cancel_clear(test->task);
     CHECK_FAILS(st, E_QUERY_CANCELED);
     st = STATUS_OK;
