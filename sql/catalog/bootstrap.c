@@ -92,7 +92,7 @@ static struct status make_database(
     struct database_desc database = {
         .id = id, .name = name, .owner = ROLE_ADMIN, .grants = &grant, .grant_count = 1};
     struct privilege_grant schema_grant = {.role = ROLE_PUBLIC_NAME,
-        .privileges = is_system ? PRIVILEGE_USAGE : PRIVILEGE_USAGE | PRIVILEGE_CREATE};
+        .privileges = PRIVILEGE_USAGE};
     struct schema_desc schema = {.id = id + 1,
         .database_id = id,
         .name = "public",

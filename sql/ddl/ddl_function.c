@@ -803,6 +803,7 @@ struct status ddl_rename_function(
     type_oid *types;
     TRY(find_function(context, &rename->name, rename->object, rename->if_exists, &function));
     if (function == NULL) goto out;
+    TRY(ddl_may_create_in(context, function->schema_id));
     uint32_t type_count = input_types(context, function, &types);
     TRY(ddl_functions_here(context, &list, &count));
     for (uint32_t i = 0; i < count; i++)

@@ -134,6 +134,7 @@ struct status ddl_create_index(struct statement_context *context)
     TRY(ddl_check_kind(context, found, kind));
     TRY(privilege_check_owner(
         context->task, context->session, found->owner, OBJECT_TABLE, found->name));
+    TRY(ddl_may_create_in(context, found->schema_id));
     if (name != NULL) {
         TRY(catalog_peek_name(
             context->task, context->session, found->database_id, found->schema_id, name, &value));

@@ -30,6 +30,8 @@ CHECKED struct status ddl_add_job(struct session *session, int64_t id);
 CHECKED struct status ddl_target_schema(struct statement_context *context,
     const struct object_name *name, const struct schema_desc **schema);
 // SET SCHEMA: 0A000 when one of the two is a session's own.
+// 42501 for a user who may not create in the schema: neither does he give names in it, nor indexes.
+CHECKED struct status ddl_may_create_in(struct statement_context *context, uint32_t schema_id);
 CHECKED struct status ddl_check_move(struct statement_context *context, uint32_t from_id, const struct schema_desc *to);
 // An existing one, of any kind. *table NULL when it is missing and that is ok (with a notice).
 // 3F000 when the name's schema is written and does not exist.

@@ -71,9 +71,9 @@ static struct status put_public_schema(struct statement_context *context, uint32
     struct status st = STATUS_OK;
     struct name_value existing;
     uint32_t id;
-    // Everybody may create in a fresh database's schema public, as its clients expect.
-    struct privilege_grant grant = {
-        .role = ROLE_PUBLIC_NAME, .privileges = PRIVILEGE_USAGE | PRIVILEGE_CREATE};
+    // Who owns the database may create in its schema public, others once they are told that they may. Databases that were
+    // made when everybody might keep what they were made with.
+    struct privilege_grant grant = {.role = ROLE_PUBLIC_NAME, .privileges = PRIVILEGE_USAGE};
 
     TRY(catalog_new_id(context->task, context->session->tenant, &id));
     TRY(catalog_take_name(context->task, context->session, database_id, 0, "public",
@@ -280,6 +280,13 @@ struct status ddl_find_index(struct statement_context *context, const struct obj
     return st;
 }
 
+struct status ddl_may_create_in(struct statement_context *context, uint32_t schema_id)
+{
+    const struct schema_desc *schema;
+    struct status st = catalog_schema_by_id(context->task, context->session, schema_id, &schema);
+    return failed(st) ? st : privilege_check_schema(context->task, context->session, schema, PRIVILEGE_CREATE);
+}
+
 static struct status rename_index_statement(
     struct statement_context *context, const struct rename *rename);
 
@@ -300,6 +307,7 @@ static struct status rename_relation(
     }
     TRY(st);
     if (table == NULL) goto out;
+    TRY(ddl_may_create_in(context, table->schema_id));
     TRY(ddl_take_name(context, table->database_id, table->schema_id, rename->new_name,
         (struct name_value){.kind = NAME_RELATION, .id = table->id}, &taken));
     if (taken) return ddl_name_taken(context, rename->new_name);
@@ -389,6 +397,7 @@ static struct status rename_index_statement(
     TRY(catalog_edit_table(context->task, context->session, context->arena, found->id, &table));
     TRY(privilege_check_owner(
         context->task, context->session, table->owner, OBJECT_INDEX, rename->name.name));
+    TRY(ddl_may_create_in(context, table->schema_id));
     TRY(rename_index(
         context, table, ddl_index_by_name(table, rename->name.name), rename->new_name));
 out:
@@ -620,6 +629,21 @@ out:
     return st;
 }
 
+// Nobody gets what they could not have made, but from a superuser.
+static struct status owner_may_create(struct statement_context *context, const char *owner, uint32_t schema_id)
+{
+    struct status st = STATUS_OK;
+    const struct schema_desc *schema;
+    bool may;
+    if (context->session->superuser || context->session->internal) return st;
+    TRY(catalog_schema_by_id(context->task, context->session, schema_id, &schema));
+    TRY(privilege_role_has(context->task, context->session, owner, schema->owner, schema->grants, schema->grant_count,
+        PRIVILEGE_CREATE, &may));
+    if (!may) st = ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "permission denied for schema %s", schema->name);
+out:
+    return st;
+}
+
 struct status ddl_alter_owner(struct statement_context *context)
 {
     struct status st = STATUS_OK;
@@ -668,6 +692,7 @@ struct status ddl_alter_owner(struct statement_context *context)
         alter->object == OBJECT_SEQUENCE) {
         struct table_desc *table;
         TRY(ddl_edit(context, &alter->name, false, alter->object, &table));
+        TRY(owner_may_create(context, owner, table->schema_id));
         table->owner = owner;
         return catalog_put_table(task, session, table);
     }

@@ -435,6 +435,7 @@ SQL_TEST(ddl, privileges_are_checked, 1)
     struct status st = STATUS_OK;
     struct sql_test own, *root = test;
     RUN("CREATE USER ann PASSWORD 'secret'");
+    RUN("GRANT CREATE ON SCHEMA public TO ann");
     RUN("CREATE ROLE readers");
     RUN("CREATE TABLE t (a int PRIMARY KEY, s serial)");
     RUN("INSERT INTO t VALUES (1)");
