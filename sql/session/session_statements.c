@@ -119,7 +119,7 @@ out:
     return st;
 }
 
-// What a transaction is, for the next one of AND CHAIN. That it only reads is forgotten when it has failed.
+// What a transaction is, for the next one of AND CHAIN.
 struct modes {
     bool read_only;
     const char *isolation, *deferrable;
@@ -127,9 +127,18 @@ struct modes {
 static struct modes modes_of(struct statement_context *context)
 {
     struct session *session = context->session;
-    return (struct modes){.read_only = session->txn_read_only && session->txn_state != TXN_FAILED,
+    return (struct modes){.read_only = session->txn_read_only,
         .isolation = arena_strdup(context->arena, vars_get(session, "transaction_isolation")),
         .deferrable = arena_strdup(context->arena, vars_get(session, "transaction_deferrable"))};
+}
+
+// Of one that has failed, what it was set to is undone with all else.
+static struct modes modes_of_failed(struct statement_context *context)
+{
+    struct session *session = context->session;
+    return (struct modes){.read_only = session->read_only_default,
+        .isolation = arena_strdup(context->arena, vars_get(session, "default_transaction_isolation")),
+        .deferrable = arena_strdup(context->arena, vars_get(session, "default_transaction_deferrable"))};
 }
 
 static struct status chain(struct statement_context *context, const struct modes *modes)
@@ -156,9 +165,10 @@ static struct status commit_execute(struct statement_context *context)
         if (session->txn_state == TXN_IMPLICIT) st = session_txn_commit(context->task, session);
         return st;
     }
-    const struct modes modes = modes_of(context);
+    struct modes modes = modes_of(context);
     if (session->txn_state == TXN_FAILED) {
         session_txn_rollback(context->task, session);
+        modes = modes_of_failed(context);
         snprintf(context->tag, sizeof context->tag, "ROLLBACK");
     } else {
         TRY(session_txn_commit(context->task, session));
@@ -178,8 +188,10 @@ static struct status rollback_execute(struct statement_context *context)
         if (session->txn_state == TXN_IMPLICIT) session_txn_rollback(context->task, session);
         return STATUS_OK;
     }
-    const struct modes modes = modes_of(context);
+    const bool failed_before = session->txn_state == TXN_FAILED;
+    struct modes modes = modes_of(context);
     session_txn_rollback(context->task, session);
+    if (failed_before) modes = modes_of_failed(context);
     if (context->statement->as.transaction->chain) return chain(context, &modes);
     return STATUS_OK;
 }

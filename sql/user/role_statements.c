@@ -268,11 +268,27 @@ static bool is_membership_by_nature(const char *role, const char *member)
     return false;
 }
 
+// Whether the one is a member of the other, and may make others members, by GRANT.
+static struct status membership_of(
+    struct statement_context *context, const char *role, const char *member, bool *is, bool *admin)
+{
+    struct role_membership *memberships;
+    uint32_t count;
+    *is = *admin = false;
+    struct status st = role_memberships(context->task, context->session, context->arena, &memberships, &count);
+    for (uint32_t i = 0; !failed(st) && i < count; i++) {
+        if (strcmp(memberships[i].role, role) != 0 || strcmp(memberships[i].member, member) != 0) continue;
+        *is = true;
+        *admin = memberships[i].admin_option;
+    }
+    return st;
+}
+
 static struct status add_member(
     struct statement_context *context, const char *role, const char *member, bool admin)
 {
     struct status st = STATUS_OK;
-    bool circular;
+    bool circular, is, has_admin;
     if (strcmp(role, ROLE_DATABASE_OWNER) == 0)
         return ddl_error(context, E_INTERNAL, "role \"%s\" cannot have explicit members", role);
     if (strcmp(member, ROLE_DATABASE_OWNER) == 0)
@@ -288,6 +304,11 @@ static struct status add_member(
     if (circular)
         return ddl_error(context, SQLSTATE('0', 'L', 'P', '0', '1'),
             "role \"%s\" is a member of role \"%s\"", role, member);
+    TRY(membership_of(context, role, member, &is, &has_admin));
+    if (is && (has_admin || !admin)) {
+        ddl_notice(context, "role \"%s\" is already a member of role \"%s\"", member, role);
+        return STATUS_OK;
+    }
     struct datum params[] = {datum_text(role), datum_text(member), datum_bool(admin)};
     const type_oid types[] = {TYPE_TEXT, TYPE_TEXT, TYPE_BOOL};
     TRY(run(context, NULL,
@@ -306,7 +327,13 @@ static struct status remove_member(
     struct datum params[] = {datum_text(role), datum_text(member)};
     if (is_membership_by_nature(role, member))
         return ddl_unsupported(context, "REVOKE of a predefined role from a predefined role that has it");
-    struct status st = run(context, NULL,
+    bool is, has_admin;
+    struct status st = membership_of(context, role, member, &is, &has_admin);
+    if (!failed(st) && !is)
+        session_notice(context->session, "WARNING",
+            status_format(context->arena, SQLSTATE('0', '1', '0', '0', '0'), "role \"%s\" is not a member of role \"%s\"", member, role));
+    if (failed(st) || !is) return st;
+    st = run(context, NULL,
         admin_option_only ? "UPDATE system.public.role_members SET is_admin = false "
                             "WHERE role = $1 AND member = $2"
                           : "DELETE FROM system.public.role_members "
