@@ -116,12 +116,16 @@ struct status server_node_run(
 {
     struct parts parts = {0};
     struct status st;
+    node->leaves = false;
+    node->init = NULL;
     TRY(parts_start(task, node, options, &parts));
     TRY(options->serves(task, node));
     node->serving = true;
-    for (;;)
+    node->init = task;
+    while (!node->leaves)
         TRY(task_sleep(task, 3600 * WORLD_SECOND));
 out:
+    node->init = NULL;
     task_cancel_clear(task);
     while (node->tasks > 0) {
         if (failed(task_sleep(task, WORLD_MS))) task_cancel_clear(task);
@@ -129,9 +133,25 @@ out:
     struct status stopped = parts_stop(task, &parts);
     if (failed(stopped)) node->gave_up = true;
     if (!failed(st)) st = stopped;
+    if (node->leaves) node_stop(task->shard->node);
     // Another node's shutdown is no reason to end.
     if (sim_node_stopping(node->machine) && status_is(st, E_ADMIN_SHUTDOWN)) st = STATUS_OK;
     return st;
+}
+
+static struct status leave(struct task *task, void *arg)
+{
+    struct world_node *node = arg;
+    (void)task;
+    node->leaves = true;
+    if (node->init != NULL) task_wake(node->init, STATUS_OK);
+    return STATUS_OK;
+}
+
+void server_node_leave(struct world_node *node)
+{
+    node->wanted = false;
+    world_spawn(node, 0, "sim-leave", leave, node);
 }
 
 void server_node_look(struct world *world)

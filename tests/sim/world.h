@@ -31,6 +31,8 @@ struct world_node {
     uint64_t start_at_ns;    // When, if it is down and wanted.
     uint32_t version;        // Of the protocol that it speaks, by its next start on; 0: this program's.
     bool gave_up;            // The scenario's: it could not stop in order.
+    bool leaves;             // Told to by server_node_leave.
+    struct task *init;       // Of this start, of a scenario that can be told to leave.
     uint32_t tasks;          // Of this start, that boot must wait for; the scenario's.
 };
 
