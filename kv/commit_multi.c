@@ -48,6 +48,8 @@ METRIC_DEFINE(metric_multi, "txn.commits.multislice", METRIC_COUNTER, METRIC_COU
 // What outlives the transaction: enough to end it in each slice.
 struct fate {
     struct shard *shard;
+    struct list_link link; // client->fates.
+    struct task *task;     // NULL: none of its own, or not begun.
     uint64_t txn;
     uint64_t record_slice;
     bool commit, recorded;
@@ -125,7 +127,7 @@ static struct status resolve_all(struct task *task, struct fate *fate)
             bool again = status_is(st, E_DISK_FULL) || status_is(st, E_OUT_OF_MEMORY) ||
                 status_is(st, E_CONNECTION_FAILURE);
             bool stopping = task_now_ns(task) >= client_of(task)->patience_end_ns;
-            if (!again || (stopping && status_is(st, E_CONNECTION_FAILURE))) break;
+            if (!again || stopping) break;
             TRY(task_sleep(task, RESOLVE_RETRY_NS));
         }
         TRY(st);
@@ -140,7 +142,9 @@ out:
 
 static struct status resolve_task(struct task *task, void *arg)
 {
-    return resolve_all(task, arg);
+    struct fate *fate = arg;
+    fate->task = task;
+    return resolve_all(task, fate);
 }
 
 static void resolve_ended(struct task *task, struct status st, void *arg)
@@ -158,6 +162,7 @@ static void resolve_ended(struct task *task, struct status st, void *arg)
         fate->wait->st = failed(st) ? status_make(st.code, "the former attempt is not resolved") : st;
         wait_queue_wake_all(&fate->wait->ended, STATUS_OK);
     }
+    list_remove(&fate->link);
     free(fate);
 }
 
@@ -177,6 +182,7 @@ static struct status fate_start(struct kv_txn *txn, struct fate *fate)
     txn->locked_count = kept;
 
     client->resolving++;
+    list_append(&client->fates, &fate->link);
     const struct task_options options = {
         .fn = resolve_task,
         .arg = fate,
@@ -795,12 +801,25 @@ static struct status started(struct task *task, struct kv_node *node)
     return shard_call_all(task, end_records, NULL);
 }
 
-// What cannot be resolved because others do not answer is left to them.
+static void fates_cancel(struct client *client)
+{
+    struct list_link *next;
+    for (struct list_link *link = client->fates.next; link != &client->fates; link = next) {
+        struct fate *fate = container_of(link, struct fate, link);
+        next = link->next;
+        if (fate->task != NULL) task_cancel(fate->task, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
+    }
+}
+
+// What cannot be resolved because others do not answer is left to them. Nor is an entry of this node's own waited for
+// that no majority takes.
 static struct status wait_resolved(struct task *task, void *arg)
 {
+    struct client *client = client_of(task);
     (void)arg;
-    client_of(task)->patience_end_ns = task_now_ns(task) + STOP_PATIENCE_NS;
-    while (client_of(task)->resolving > 0) {
+    client->patience_end_ns = task_now_ns(task) + STOP_PATIENCE_NS;
+    while (client->resolving > 0) {
+        if (task_now_ns(task) >= client->patience_end_ns) fates_cancel(client);
         if (failed(task_sleep(task, 1000000))) task_cancel_clear(task);
     }
     return STATUS_OK;

@@ -30,6 +30,7 @@ static struct status client_shard_init(struct task *task, struct kv_shard *kv)
     // less than 100,000 transactions a second on average. They come around after 18 years.
     client->last_id = (uint64_t)kv->shard->env->wall_ns(kv->shard->env) >> 13;
     client->patience_end_ns = UINT64_MAX;
+    list_init(&client->fates);
     list_init(&client->live);
     for (uint32_t i = 0; i < CLIENT_COMMIT_LISTS; i++) list_init(&client->commits[i]);
     client->leader_count = KV_SLICES_MAX + 1;

@@ -115,6 +115,7 @@ struct client {
     uint64_t refused_count;
     uint64_t relying;   // Commits under way that rely on what was told to this shard.
     uint64_t resolving; // Multi-slice transactions ended but not resolved everywhere.
+    struct list_link fates; // Of those, commit_multi.c's.
     struct router router;
     const struct leader_directory *directory; // NULL: all slices are on this node.
     uint32_t *leaders;     // By slice, the node that answered last; 0: unknown.

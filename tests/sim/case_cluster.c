@@ -524,3 +524,25 @@ SIM_CASE(cluster_meta_leader_disk_full, "leaders leave a full disk, also while a
     if (!run->violated) disk_full_say(&world->nodes[full_node - 1], false);
     cluster_end(cluster);
 }
+
+static bool has_left(void *arg)
+{
+    const struct world_node *node = arg;
+    return sim_node_running(node->machine) == NULL;
+}
+
+// An entry that was proposed while the majority went is decided by nobody: neither its proposer waits for it for ever, nor
+// what transactions have left behind to resolve.
+SIM_CASE(cluster_leaves_in_turn, "nodes under load that are ended one after the other end within a bound")
+{
+    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
+    struct world *world = &cluster->kv.world;
+    cluster_begin(cluster, run, 3, 100000, NULL);
+    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_run(world, NULL, NULL, 5 * WORLD_SECOND);
+    for (uint32_t i = 0; i < 3 && !run->violated; i++) {
+        world_leave(&world->nodes[i]);
+        world_expect(world, "the node ends", has_left, &world->nodes[i], 120 * WORLD_SECOND);
+    }
+    world_end(world);
+}

@@ -111,7 +111,7 @@ SIM_CASE(server_stops_in_turn, "nodes that are ended one after the other end wit
         struct world_node *node = &world->nodes[i];
         world_run(world, NULL, NULL, sim_random_below(&random, 6000) * WORLD_MS);
         for (uint32_t k = 0; k < options.shards; k++) world_spawn(node, k, "sim-collect", collect, NULL);
-        server_node_leave(node);
+        world_leave(node);
         world_expect(world, "the node ends", is_down, node, STOP_WITHIN_NS);
     }
     world_end(world);

@@ -75,20 +75,24 @@ static struct status boot(struct task *task, void *arg)
     struct shard_start start = {kv, node};
     node->serving = true;
     TRY(shard_call_all(task, shard_serves, &start));
-    for (;;)
+    node->init = task;
+    while (!node->leaves)
         TRY(task_sleep(task, 3600 * WORLD_SECOND)); // Until it is stopped.
 out:
+    node->init = NULL;
     task_cancel_clear(task);
     while (runs && node->tasks > 0) {
         if (failed(task_sleep(task, WORLD_MS))) task_cancel_clear(task);
     }
     struct status why = kv->several ? cluster_failure(task->shard->node) : STATUS_OK;
     if (failed(why)) st = why;
+    if (runs && kv->several && node->leaves) cluster_leave(task);
     if (runs && kv->several) cluster_stop(task);
     if (runs) {
         struct status stopped = kv_stop(task);
         if (!failed(st)) st = stopped;
     }
+    if (node->leaves) node_stop(task->shard->node);
     // Another node's shutdown is no reason to end.
     if (sim_node_stopping(node->machine) && status_is(st, E_ADMIN_SHUTDOWN)) st = STATUS_OK;
     return st;

@@ -116,8 +116,6 @@ struct status server_node_run(
 {
     struct parts parts = {0};
     struct status st;
-    node->leaves = false;
-    node->init = NULL;
     TRY(parts_start(task, node, options, &parts));
     TRY(options->serves(task, node));
     node->serving = true;
@@ -137,21 +135,6 @@ out:
     // Another node's shutdown is no reason to end.
     if (sim_node_stopping(node->machine) && status_is(st, E_ADMIN_SHUTDOWN)) st = STATUS_OK;
     return st;
-}
-
-static struct status leave(struct task *task, void *arg)
-{
-    struct world_node *node = arg;
-    (void)task;
-    node->leaves = true;
-    if (node->init != NULL) task_wake(node->init, STATUS_OK);
-    return STATUS_OK;
-}
-
-void server_node_leave(struct world_node *node)
-{
-    node->wanted = false;
-    world_spawn(node, 0, "sim-leave", leave, node);
 }
 
 void server_node_look(struct world *world)

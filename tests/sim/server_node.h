@@ -18,8 +18,6 @@ void server_node_register(void);
 // The body of a node's init task: starts, serves until it is stopped, stops in order.
 struct status server_node_run(
     struct task *task, struct world_node *node, const struct server_node_options *options);
-// As a signal does: it stops in order, its work goes on meanwhile, and it does not come again. sim_node_stop ends all work at once.
-void server_node_leave(struct world_node *node);
 // Of world_options.look: who cannot stop in order, since the others have gone, is killed as its supervisor would do.
 void server_node_look(struct world *world);
 // A task on this shard that counts in node->tasks.

@@ -14,7 +14,7 @@ void workload_run(struct task *task, struct workload *work, const struct world_n
     void (*operate)(struct task *task, void *client, uint32_t number), void *client)
 {
     struct sim_run *run = work->run;
-    while (work->next < work->operations && !task->cancelled) {
+    while (work->next < work->operations && !task->cancelled && !node->leaves) {
         const uint32_t number = work->next++;
         struct sim_random random = sim_random_named(hash_combine(run->seed, number), "think");
         const uint64_t think_ns = sim_random_below(&random, work->think_max_ns);

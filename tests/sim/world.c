@@ -58,7 +58,8 @@ void world_start(struct world *world, struct world_node *node)
     }
     node->serving = false;
     node->tasks = 0;
-    node->gave_up = false;
+    node->gave_up = node->leaves = false;
+    node->init = NULL;
     node->start_at_ns = 0;
     sim_node_start(node->machine, &used, options->boot, node);
 }
@@ -183,6 +184,21 @@ static bool all_down(void *arg)
         if (sim_node_running(world->nodes[i].machine) != NULL) return false;
     }
     return true;
+}
+
+static struct status leave(struct task *task, void *arg)
+{
+    struct world_node *node = arg;
+    (void)task;
+    node->leaves = true;
+    if (node->init != NULL) task_wake(node->init, STATUS_OK);
+    return STATUS_OK;
+}
+
+void world_leave(struct world_node *node)
+{
+    node->wanted = false;
+    world_spawn(node, 0, "sim-leave", leave, node);
 }
 
 void world_stop(struct world *world)

@@ -31,8 +31,8 @@ struct world_node {
     uint64_t start_at_ns;    // When, if it is down and wanted.
     uint32_t version;        // Of the protocol that it speaks, by its next start on; 0: this program's.
     bool gave_up;            // The scenario's: it could not stop in order.
-    bool leaves;             // Told to by server_node_leave.
-    struct task *init;       // Of this start, of a scenario that can be told to leave.
+    bool leaves;             // Told to by world_leave.
+    struct task *init;       // Set by boot while it serves; it ends when woken up with `leaves` set.
     uint32_t tasks;          // Of this start, that boot must wait for; the scenario's.
 };
 
@@ -79,6 +79,9 @@ void world_expect(
     struct world *world, const char *what, bool (*done)(void *arg), void *arg, uint64_t within_ns);
 // Ends all faults: links heal, clocks are right, nodes come up.
 void world_heal(struct world *world);
+// As a signal does: the node stops in order, what runs there goes on meanwhile, and it does not come again.
+// sim_node_stop cancels all tasks at once.
+void world_leave(struct world_node *node);
 // Stops all nodes gracefully and sees that they end.
 void world_stop(struct world *world);
 
