@@ -53,7 +53,6 @@ struct kv_maintenance {
     bool stop;
     struct wait_queue sleepers;
     struct wait_queue gc_sleeper;
-    struct task *gc;       // NULL: it has not begun, or has ended.
     bool gc_asked;         // To look at all slices now.
     uint64_t gc_eager_ns;  // Until then at all of them at each beat, whether or not the last pass was worth it.
     struct wait_queue ended;
@@ -389,7 +388,6 @@ static struct status gc_task(struct task *task, void *arg)
     struct kv_maintenance *upkeep = arg;
     struct kv_shard *kv = upkeep->kv;
     struct status st = STATUS_OK;
-    upkeep->gc = task;
     TRY(gc_pause(task, upkeep));
     while (!upkeep->stop) {
         for (uint32_t i = 0; i < kv->slice_count && !upkeep->stop; i++) {
@@ -416,8 +414,8 @@ out:
 static void upkeep_ended(struct task *task, struct status st, void *arg)
 {
     struct kv_maintenance *upkeep = arg;
+    (void)task;
     (void)st.code;
-    if (upkeep->gc == task) upkeep->gc = NULL;
     upkeep->running--;
     wait_queue_wake_all(&upkeep->ended, STATUS_OK);
 }
@@ -461,8 +459,7 @@ void maintenance_stop(struct task *task, struct kv_shard *kv)
     if (upkeep == NULL) return;
     upkeep->stop = true;
     wait_queue_wake_all(&upkeep->sleepers, STATUS_OK);
-    // Its entry waits for a majority, which may have gone.
-    if (upkeep->gc != NULL) task_cancel(upkeep->gc, status_make(E_ADMIN_SHUTDOWN, "storage is stopping"));
+    wait_queue_wake_all(&upkeep->gc_sleeper, STATUS_OK);
     while (upkeep->running > 0) {
         if (failed(task_wait(task, &upkeep->ended))) task_cancel_clear(task);
     }

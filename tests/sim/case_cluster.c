@@ -538,7 +538,7 @@ SIM_CASE(cluster_leaves_in_turn, "nodes under load that are ended one after the 
     struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
     struct world *world = &cluster->kv.world;
     cluster_begin(cluster, run, 3, 100000, NULL);
-    world_expect(world, "three voters", voters_are_three, cluster, 120 * WORLD_SECOND);
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
     world_run(world, NULL, NULL, 5 * WORLD_SECOND);
     for (uint32_t i = 0; i < 3 && !run->violated; i++) {
         world_leave(&world->nodes[i]);
