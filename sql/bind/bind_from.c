@@ -115,6 +115,7 @@ static struct status merge_names(struct binder *binder, struct from_names *into,
         into->ranges = range;
         range = next;
     }
+    TRY(bind_work(binder, 1 + into->column_count / 64));
     add_columns(binder, into, from->columns, from->column_count);
 
 out:

@@ -181,7 +181,8 @@ static struct status add_columns(struct statement_context *context,
             .name = i < create->columns.count ? create->columns.items[i] : columns[i].name,
             .type = columns[i].type};
         if (column.type.oid == TYPE_UNKNOWN) column.type = TYPE_OF(TYPE_TEXT);
-        struct status st = ddl_keep_collation(context, &column);
+        struct status st = task_yield_if_due(context->task);
+        if (!failed(st)) st = ddl_keep_collation(context, &column);
         if (failed(st)) return st;
         if (ddl_column(view, column.name) != NULL)
             return ddl_error(

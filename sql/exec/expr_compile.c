@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/deep.h"
 #include "core/invariant.h"
+#include "core/work.h"
 #include "sql/type/collation.h"
 #include "sql/type/geometry.h"
 #include "sql/exec/expr_internal.h"
@@ -542,7 +543,7 @@ static bool same_value(const struct scalar *a, const struct scalar *b)
 static struct status compile(struct compiler *c, struct scalar *scalar, operand *out)
 {
     struct status st = STATUS_OK;
-    (void)deep_goes_on(1);
+    if (!deep_goes_on(1)) return task_check(task_current());
     switch (scalar->kind) {
     case SCALAR_CONST: *out = constant(c, scalar->value); return st;
     case SCALAR_PARAM: *out = operand_make(OPERAND_SLOT, scalar->param); return st;

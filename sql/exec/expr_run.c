@@ -451,6 +451,8 @@ static struct status subscript(struct datum value, struct datum at, struct datum
     TRY(array_open(value, &array));
     int32_t index = (int32_t)at.integer;
     *result = array_item(&array, &index, 1);
+    // Broken off, each would begin to look for the next one.
+    if (array.count > LONG_BYTES / 8 && task_current() != NULL) st = task_check(task_current());
 
 out:
     return st;

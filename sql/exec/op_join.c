@@ -254,6 +254,7 @@ out:
     return st;
 }
 
+#define RIGHT_COUNTED 1024u // Values that are longer count as work.
 static void copy_right(struct join_op *join, uint32_t at, uint32_t right_row)
 {
     const struct node *node = join->op.node;
@@ -262,6 +263,7 @@ static void copy_right(struct join_op *join, uint32_t at, uint32_t right_row)
         struct datum value = join->right->columns[c][right_row];
         if (!value.null && !type_is_by_value(node->join.right_types[c]))
             value.data = task_copy(&join->op.arena, datum_as_bytes(value)).data;
+        if (value.size > RIGHT_COUNTED) (void)task_goes_on(value.size);
         join->wide.columns[left_count + c][at] = value;
     }
 }

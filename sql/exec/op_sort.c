@@ -2,6 +2,7 @@
 //
 // Operators that keep rows: sort (with top-k), DISTINCT, INTERSECT and EXCEPT, materialisation.
 #include "core/invariant.h"
+#include "core/work.h"
 #include "sql/exec/op.h"
 #include "sql/exec/op_classes.h"
 #include "sql/exec/row_list.h"
@@ -18,12 +19,14 @@ struct sort_op {
     bool sorted;
 };
 
+#define KEYS_PER_LOOK 64u
 static int compare_rows(const void *arg, const struct datum *a, const struct datum *b)
 {
     const struct node *node = arg;
     for (uint32_t k = 0; k < node->sort.count; k++) {
         const struct node_sort_key *key = &node->sort.keys[k];
         struct datum x = a[key->column], y = b[key->column];
+        if (k % KEYS_PER_LOOK == KEYS_PER_LOOK - 1) (void)task_goes_on(KEYS_PER_LOOK * 32);
         if (x.null || y.null) {
             if (x.null && y.null) continue;
             return x.null == key->nulls_first ? -1 : 1;

@@ -95,6 +95,7 @@ NEXT(numeric_next)
     if (*done) return STATUS_OK;
     row[0] = type_copy(call->arena, TYPE_NUMERIC, state->next);
     struct status st = numeric_add(call->arena, row[0], state->step, &state->next);
+    if (!failed(st)) st = function_work(call, (uint64_t)state->next.size * 8);
     if (failed(st)) return st;
     if (state->next.size > NUMERIC_BYTES_KEPT) {
         state->next = type_copy(call->state_arena, TYPE_NUMERIC, state->next);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // a = b AND b = c: then a = c, too. Which of the three connects the inputs of joins is for their order to say.
+#include "core/deep.h"
 #include "sql/plan/plan_internal.h"
 
 #define MEMBERS_MAX 32u
@@ -28,6 +29,7 @@ static uint32_t item_of(
     struct planner *planner, struct rel *const *items, uint32_t count, var_id var)
 {
     for (uint32_t i = 0; i < count; i++) {
+        if (!deep_goes_on(1 + planner->binder->var_count / 32)) break;
         struct var_set given = var_set_new(planner->arena, planner->binder->var_count);
         rel_output_vars(items[i], &given);
         if (var_set_has(&given, var)) return i;

@@ -321,7 +321,7 @@ static double equal_selectivity(const struct scalar *a, const struct scalar *b,
 // Whether a former condition compares the same column of `rel`: then what both compare it with is equal.
 static bool says_no_more(const struct scalar_list *on, uint32_t at, const struct rel *rel)
 {
-    if (rel->kind != REL_SCAN) return false;
+    if (rel->kind != REL_SCAN || !deep_goes_on(1 + on->count / 8)) return false;
     for (uint32_t side = 0; side < 2; side++) {
         const struct scalar *column = on->items[at]->args[side];
         if (column->kind != SCALAR_VAR || column->var < rel->scan.base ||

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sql/plan/rel.h"
 
+#include "core/deep.h"
 #include "sql/plan/table_plan.h"
 
 struct rel *rel_new(struct arena *arena, enum rel_kind kind)
@@ -59,6 +60,7 @@ static void add_call_vars(const struct rel *rel, struct var_set *set)
 
 void rel_output_vars(const struct rel *rel, struct var_set *set)
 {
+    (void)deep_goes_on(1 + set->word_count / 8);
     switch (rel->kind) {
     case REL_ONE: break;
     case REL_EMPTY:

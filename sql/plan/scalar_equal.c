@@ -379,6 +379,7 @@ static bool equal_queries(const struct scalar *a, const struct scalar *b, const 
 
 bool subquery_equal(const struct scalar *a, const struct scalar *b, const struct scalar_naming *naming)
 {
+    if (!deep_goes_on(1 + naming->var_count / 8)) return false;
     struct twins twins = {.naming = naming, .of = ARENA_ARRAY(naming->arena, var_id, naming->var_count + 1u)};
     for (uint32_t i = 0; i < naming->var_count; i++) twins.of[i] = VAR_NONE;
     return equal(a, b, &(struct equality){.twins = &twins});

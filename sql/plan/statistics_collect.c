@@ -5,6 +5,7 @@
 
 #include "core/hash.h"
 #include "core/invariant.h"
+#include "core/work.h"
 #include "sql/ddl/ddl_internal.h"
 #include "sql/parse/deparse.h"
 #include "sql/plan/distinct_sketch.h"
@@ -58,9 +59,11 @@ static void sample_add(struct column_sketch *sketch, struct datum value)
     sketch->sample[place] = rank;
 }
 
+#define COMPARE_WORK 16u // What a comparison counts for with task_goes_on.
 static int compare_ranks(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    (void)task_goes_on(COMPARE_WORK);
     return (x > y) - (x < y);
 }
 
@@ -224,6 +227,7 @@ static struct collect *collect_new(struct task *task, struct arena *arena,
         sketch->bounds = bounds_of(table, i, collect->column_count, target);
         sketch->sample_size = sketch->bounds * SAMPLE_PER_BOUND;
         if (sketch->sample_size < SAMPLE_LEAST) sketch->sample_size = SAMPLE_LEAST;
+        (void)task_goes_on(sketch->sample_size * sizeof(uint64_t));
         sketch->sample = ARENA_ARRAY(arena, uint64_t, sketch->sample_size);
     }
     collect->joint = joint_collector_new(arena, table, target);

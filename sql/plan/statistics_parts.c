@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/hash.h"
+#include "core/work.h"
 #include "sql/type/inverted.h"
 #include "sql/plan/statistics.h"
 
@@ -84,6 +85,7 @@ static void prune(struct part_counter *counter)
     counter->used = COUNTER_LEFT;
 }
 
+#define PARTS_PER_LOOK 256u
 struct status part_counter_add(struct part_counter *counter, struct datum value)
 {
     struct status st = STATUS_OK;
@@ -102,6 +104,7 @@ struct status part_counter_add(struct part_counter *counter, struct datum value)
         slot->hash = hash;
         slot->rows += weight;
         if (counter->used == COUNTER_FULL) prune(counter);
+        if (i % PARTS_PER_LOOK == PARTS_PER_LOOK - 1) TRY(task_work(task_current(), WORK_BYTES));
     }
     TRY(arena_check(&counter->scratch));
 

@@ -184,7 +184,7 @@ struct status array_builder_finish_dimensions(struct array_builder *builder, uin
     if (dimensions != 1) {
         data = arena_try_alloc(builder->out.arena, head + items);
         if (data == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
-        memcpy(data + head, builder->out.data + HEADER_BYTES + DIMENSION_BYTES, items);
+        (void)task_copy_to(data + head, bytes_of(builder->out.data + HEADER_BYTES + DIMENSION_BYTES, items));
     }
     write_head(data, builder, dimensions, length, lower);
     *result = datum_bytes(bytes_of(data, head + items));

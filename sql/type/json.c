@@ -485,13 +485,15 @@ static void sort_entries(struct json_builder *builder)
 struct status json_builder_finish(struct json_builder *builder, struct buffer *out)
 {
     size_t end = 0, keys = 0;
+    // Of what is nested deep each level copies those within it.
+    if (!task_goes_on(builder->data.size)) return task_check(task_current());
     if (builder->object) sort_entries(builder);
-    for (uint32_t i = 0; builder->object && i < builder->count; i++)
+    for (uint32_t i = 0; builder->object && i < builder->count && builder_may_go_on(builder); i++)
         keys += builder->entries[i].key.size;
     buffer_reserve(out, 5 + (builder->object ? 8 : 4) * (size_t)builder->count + keys + builder->data.size);
     buffer_append_u8(out, builder->object ? JSON_OBJECT : JSON_ARRAY);
     append_u32(out, builder->count);
-    for (uint32_t i = 0; builder->object && i < builder->count; i++) {
+    for (uint32_t i = 0; builder->object && i < builder->count && builder_may_go_on(builder); i++) {
         end += builder->entries[i].key.size;
         append_u32(out, (uint32_t)end);
     }
@@ -499,7 +501,7 @@ struct status json_builder_finish(struct json_builder *builder, struct buffer *o
         end += builder->entries[i].end - builder->entries[i].start;
         append_u32(out, (uint32_t)end);
     }
-    for (uint32_t i = 0; builder->object && i < builder->count; i++)
+    for (uint32_t i = 0; builder->object && i < builder->count && builder_may_go_on(builder); i++)
         buffer_append_bytes(out, builder->entries[i].key);
     for (uint32_t i = 0; i < builder->count && builder_may_go_on(builder); i++) {
         const struct json_entry *entry = &builder->entries[i];

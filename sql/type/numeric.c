@@ -274,16 +274,17 @@ static struct status parse_big(struct arena *arena, const struct numeric_text *t
     struct datum *value)
 {
     struct status st = STATUS_OK;
+    // Bounds first: what is beyond them is neither computed nor copied, but for zeros in front.
+    if (text->scale > NUMERIC_SCALE_MAX) return numeric_overflow();
     char *digits = arena_try_alloc(arena, text->count + 1);
     if (digits == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     size_t size = 0;
     for (size_t i = 0; i < text->size; i++) {
+        if (i % WORK_BYTES == WORK_BYTES - 1 && !task_goes_on(WORK_BYTES)) return task_check(task_current());
         if (text->digits[i] != '.' && (size > 0 || text->digits[i] != '0'))
             digits[size++] = (char)text->digits[i];
     }
     digits[size] = 0;
-    // Bounds first: what is beyond them is not computed.
-    if (text->scale > NUMERIC_SCALE_MAX) return numeric_overflow();
     if (size > 0 && (int64_t)size - text->scale > NUMERIC_DIGITS_MAX) return numeric_overflow();
     mpz_t magnitude, power;
     mpz_inits(magnitude, power, NULL);

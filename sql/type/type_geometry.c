@@ -209,8 +209,10 @@ out:
 static uint32_t count_points(const char *text)
 {
     uint32_t commas = 0;
-    for (; *text != '\0'; text++)
+    for (uint32_t i = 1; *text != '\0'; text++, i++) {
+        if (i % WORK_BYTES == 0 && !task_goes_on(WORK_BYTES)) break;
         commas += *text == ',';
+    }
     return commas % 2 == 1 ? (commas + 1) / 2 : 0;
 }
 

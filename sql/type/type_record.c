@@ -3,6 +3,7 @@
 
 #include "core/hash.h"
 #include "core/text.h"
+#include "core/work.h"
 #include "sql/type/type_ops.h"
 
 void record_begin(struct buffer *out, uint32_t count)
@@ -152,10 +153,11 @@ static void quote_field(struct buffer *out, size_t start)
 {
     struct bytes plain = bytes_of(out->data + start, out->size - start);
     if (!needs_quotes(plain)) return;
-    struct bytes copy = arena_copy(out->arena, plain);
+    struct bytes copy = task_copy(out->arena, plain);
     out->size = start;
     buffer_append_u8(out, '"');
     for (size_t i = 0; i < copy.size; i++) {
+        if (i % WORK_BYTES == WORK_BYTES - 1 && !task_goes_on(WORK_BYTES)) return;
         if (copy.data[i] == '"' || copy.data[i] == '\\') buffer_append_u8(out, copy.data[i]);
         buffer_append_u8(out, copy.data[i]);
     }
