@@ -142,6 +142,13 @@ void portals_rolled_back_to(struct task *task, struct session *session, uint64_t
     }
 }
 
+void portals_break(struct session *session, uint64_t serial)
+{
+    if (session->statements == NULL) return;
+    for (struct portal *portal = session->statements->portals; portal != NULL; portal = portal->next)
+        if (portal->serial > serial) portal->broken = portal->done = true;
+}
+
 struct prepared *prepared_find(struct session *session, const char *name)
 {
     for (struct prepared *at = session->statements->prepared; at != NULL; at = at->next)

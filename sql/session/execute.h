@@ -115,6 +115,8 @@ void portal_attach(struct session *session, struct portal *portal);
 void portal_free(struct task *task, struct portal *portal);
 // ROLLBACK TO SAVEPOINT: closes those made after the savepoint.
 void portals_rolled_back_to(struct task *task, struct session *session, uint64_t serial);
+// The transaction has failed: those made after that do not run any more, not even one that would end it.
+void portals_break(struct session *session, uint64_t serial);
 
 // Makes a statement ready: handler or plan, parameter types, result columns. Needs the session's transaction
 // (session_begin_if_idle). `text` and `statement` are copied or parsed into the new arena when `statement` is

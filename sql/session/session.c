@@ -301,6 +301,7 @@ void session_txn_fail(struct task *task, struct session *session)
     if (session->txn_state != TXN_OPEN) return;
     session->txn_state = TXN_FAILED;
     vars_txn_failed(session, session->savepoints == NULL ? NULL : session->savepoints->vars);
+    portals_break(session, session->savepoints == NULL ? 0 : session->savepoints->cursor_serial);
     if (session->txn == NULL) return;
     // Nothing of it counts any more, or nothing since the last savepoint: nobody has to wait for its locks.
     if (session->savepoints != NULL) {

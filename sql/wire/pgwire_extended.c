@@ -277,7 +277,7 @@ static struct status run_done(struct pgwire *wire, const struct portal *portal)
     struct session *session = wire->session;
     struct status st = STATUS_OK;
     char tag[64];
-    TRY(prepared_refuse_failed(session, portal->prepared));
+    TRY(prepared_refuse_failed(session, portal->broken ? &(struct prepared){0} : portal->prepared));
     if (portal->prepared->columns == NULL || portal->broken)
         return status_format(&session->statement_arena, E_NOT_IN_PREREQUISITE_STATE,
             "portal \"%s\" cannot be run", portal->name);

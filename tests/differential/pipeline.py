@@ -172,6 +172,8 @@ def same(theirs, ours):
         return None  # In a block a simple query or a Bind that has failed leaves its portal, which can only be closed.
     if ("C", b"DISCARD TEMP\0") in ours[:at] + [there]:
         return None  # What came before it up to the Sync is committed here, or cannot be, and its portals end.
+    if theirs[at - 1][0] == ours[at - 1][0] == "t" and there == ("n", b"") and here[0] == "row description":
+        return None  # What EXECUTE and FETCH give is looked up there when they are parsed, for Describe of a statement.
     if there[0] == "error" and there[2] == "55006":
         return None  # What a portal reads, or a key waits for, is changed here all the same; what is refused there for that is open here.
     if there[0] == "error" and there[2][:2] == "22" and (here[0] == "2" or here[0] == "error" and here[2] == "08P01" and "result formats" in here[3]):

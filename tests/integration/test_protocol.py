@@ -187,6 +187,33 @@ class Protocol(ClusterTest):
         self.assertEqual(answers(step(b"ROLLBACK"), execute(0)), ["ROLLBACK", "34000"])
         wire.socket.close()
 
+    def test_portals_of_a_transaction_that_has_failed(self):
+        """Those that were there when it failed run no more, not even one that would end it; those before the savepoint to which it goes back do."""
+        server = self.cluster("protocol", shards=1)
+        wire = self.wire(server)
+
+        def answers(*messages):
+            wire.socket.sendall(b"".join(messages) + message(b"S"))
+            return [fields(body)["C"] if kind == b"E" else body[:-1].decode() for kind, body in wire.until(b"Z") if kind in b"CE"]
+
+        def bind(portal, sql):
+            return message(b"P", b"\0" + sql + b"\0\0\0") + message(b"B", portal + b"\0\0" + b"\0" * 6)
+
+        def execute(portal):
+            return message(b"E", portal + b"\0" * 5)
+        for ends in (b"ROLLBACK", b"COMMIT", b"ROLLBACK TO s"):
+            self.assertEqual(answers(step(b"BEGIN"), step(b"SAVEPOINT s"), bind(b"ends", ends)), ["BEGIN", "SAVEPOINT"])
+            self.assertEqual(answers(step(b"SELECT 1 / 0")), ["22012"])
+            self.assertEqual(answers(execute(b"ends")), ["25P02"])
+            self.assertEqual(answers(bind(b"later", b"ROLLBACK"), execute(b"later")), ["ROLLBACK"])
+        self.assertEqual(answers(step(b"BEGIN"), step(b"ROLLBACK TO s")), ["BEGIN", "3B001"])
+        self.assertEqual(answers(execute(b"")), ["25P02"])
+        self.assertEqual(answers(step(b"ROLLBACK")), ["ROLLBACK"])
+        self.assertEqual(answers(step(b"BEGIN"), bind(b"ends", b"ROLLBACK"), step(b"SAVEPOINT s")), ["BEGIN", "SAVEPOINT"])
+        self.assertEqual(answers(step(b"SELECT 1 / 0")), ["22012"])
+        self.assertEqual(answers(execute(b"ends")), ["ROLLBACK"])
+        wire.socket.close()
+
     def test_what_must_be_alone(self):
         """25001 in a transaction block, and beside other statements of a message or before a Sync; nothing of it is done."""
         server = self.cluster("protocol", shards=1)
