@@ -95,25 +95,27 @@ out:
     return st;
 }
 
-struct status bind_routines_load(
-    struct task *task, struct session *session, struct bind_names *names)
+#define BY_ID_ALONE "" // The schema of a function that no name means here.
+
+static struct status load_routines(struct task *task, struct session *session, struct bind_names *names,
+    const struct database_desc *database, bool by_id_alone)
 {
-    struct status st;
-    const struct database_desc *database;
+    struct status st = STATUS_OK;
     const struct schema_desc *schema;
-    TRY(catalog_database(task, session, session->database, true, &database));
-    if (database == NULL || database->function_count == 0) return st;
-    uint32_t count = database->function_count;
+    const uint32_t count = database->function_count;
+    if (count == 0) return st;
     uint32_t *ids = ARENA_ARRAY(names->arena, uint32_t, count);
     memcpy(ids, database->functions, count * sizeof *ids);
-    names->routines = ARENA_ARRAY(names->arena, struct bind_routine, count);
+    names->routines = arena_grow(names->arena, names->routines, names->routine_count * sizeof *names->routines,
+        (names->routine_count + count) * sizeof *names->routines);
     for (uint32_t i = 0; i < count; i++) {
         const struct table_desc *found;
         struct bind_routine *routine = &names->routines[names->routine_count];
+        *routine = (struct bind_routine){0};
         TRY(catalog_table_by_id(task, session, ids[i], &found));
         const struct table_desc *desc = table_desc_copy(names->arena, found);
         TRY(catalog_schema_by_id(task, session, desc->schema_id, &schema));
-        routine->schema = arena_strdup(names->arena, schema->name);
+        routine->schema = by_id_alone ? BY_ID_ALONE : arena_strdup(names->arena, schema->name);
         for (uint32_t k = 0; k < desc->column_count; k++)
             if (type_is_user(desc->columns[k].type.oid))
                 TRY(bind_names_add_type(
@@ -125,6 +127,42 @@ struct status bind_routines_load(
         TRY(add_routine(names, desc, routine));
         names->routine_count++;
     }
+
+out:
+    return st;
+}
+
+// What tables of other databases keep may call functions of theirs: the server's own sessions read all of them.
+static struct status load_of_tables(
+    struct task *task, struct session *session, struct bind_names *names, uint32_t own_id)
+{
+    struct status st = STATUS_OK;
+    const struct database_desc *database;
+    for (uint32_t i = 0; i < names->count; i++) {
+        const uint32_t id = names->list[i]->table->database_id;
+        bool known = id == own_id || names->list[i]->table->kind == RELATION_VIRTUAL;
+        for (uint32_t k = 0; k < i; k++) known |= names->list[k]->table->database_id == id;
+        if (known) continue;
+        TRY(catalog_database_by_id(task, session, id, &database));
+        TRY(load_routines(task, session, names, database, true));
+    }
+
+out:
+    return st;
+}
+
+struct status bind_routines_load(
+    struct task *task, struct session *session, struct bind_names *names)
+{
+    struct status st;
+    const struct database_desc *database;
+    uint32_t own_id = 0;
+    TRY(catalog_database(task, session, session->database, true, &database));
+    if (database != NULL) {
+        own_id = database->id;
+        TRY(load_routines(task, session, names, database, false));
+    }
+    TRY(load_of_tables(task, session, names, own_id));
 
 out:
     return st;

@@ -126,7 +126,9 @@ static struct status indexes_depend(struct pg_rows *rows, const struct table_des
             const struct index_column *part = &index->columns[j];
             int64_t column = part->expression_sql != NULL ? 0 : pg_attnum(table, part->column_id);
             TRY(depends(rows, constraint ? owner : self, relation(pg_oid(table->id), column), 'a'));
+            TRY(text_depends(rows, self, part->expression_sql));
         }
+        TRY(text_depends(rows, self, index->predicate_sql));
     }
 out:
     return st;

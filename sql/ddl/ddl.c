@@ -94,6 +94,8 @@ void ddl_cascades_to(struct statement_context *context, const char *format, ...)
     va_start(args, format);
     const char *what = arena_vprintf(context->arena, format, args);
     va_end(args);
+    for (uint32_t i = 0; i < context->cascade_count; i++)
+        if (strcmp(context->cascades[i], what) == 0) return; // Two ways lead there.
     DDL_APPEND(context->arena, context->cascades, context->cascade_count, what);
 }
 

@@ -142,6 +142,7 @@ static struct status add_column(struct alter *alter)
         goto out;
     }
     TRY(ddl_add_column(context, alter->table, definition, &column));
+    TRY(ddl_settle_generated(context, alter->table));
     // Expressions are looked at before the rows that are there are asked for.
     TRY(alter_put(alter));
     TRY(ddl_validate_expressions(context, alter->table));

@@ -201,17 +201,25 @@ out:
 struct status ddl_check_immutable(
     struct statement_context *context, const struct ddl_expr_info *info, const char *message)
 {
-    struct status st = STATUS_OK;
-    bool exists = true, immutable = false;
-    if (!info->is_volatile) return st;
-    // A function that does not exist is told of when the expression is bound.
-    if (info->unknown != NULL) TRY(ddl_function_exists(context, info->unknown, &exists, &immutable));
-    if (immutable)
-        return ddl_unsupported(context,
-            arena_printf(context->arena, "the user-defined function \"%s\" in an index or a generated column",
-                info->unknown));
-    if (exists) st = ddl_error(context, E_INVALID_OBJECT_DEFINITION, "%s", message);
+    // Which of the functions that users have made a name means is known when the expression is bound.
+    if (!info->is_volatile || info->unknown != NULL) return STATUS_OK;
+    return ddl_error(context, E_INVALID_OBJECT_DEFINITION, "%s", message);
+}
 
+struct status ddl_settle_generated(struct statement_context *context, struct table_desc *table)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        struct column_desc *column = &table->columns[i];
+        struct ddl_expr_info info;
+        struct expr *expr;
+        if (column->generated_sql == NULL) continue;
+        TRY(parse_expression_on_stack(context->arena, bytes_of_string(column->generated_sql), &expr));
+        ddl_expr_info(context->arena, expr, &info);
+        if (info.set_function != NULL || !info.has_function) continue;
+        TRY(plan_settle_literals(context->task, context->session, context->arena, table, expr, column->type));
+        column->generated_sql = ddl_deparse(context->arena, expr);
+    }
 out:
     return st;
 }
@@ -404,12 +412,14 @@ static struct status index_element(struct statement_context *context, struct tab
         context, &info, "functions in index expression must be marked IMMUTABLE"));
     TRY(ddl_check_text(
         context, element->expr, "index expression", table, NULL, NULL, &column->expression_sql));
-    struct type type;
-    bool immutable;
-    TRY(plan_expression_immutable(
-        context->task, context->session, context->arena, table, element->expr, &type, &immutable));
-    if (!immutable)
+    struct plan_expression look = {.table = table, .expr = element->expr, .clause = "index expressions"};
+    if (context->statement->tag == STATEMENT_CREATE_INDEX) look.text = context->text;
+    TRY(plan_expression_look(context->task, context->session, context->arena, &look));
+    if (!look.immutable)
         return ddl_error(context, E_INVALID_OBJECT_DEFINITION, "functions in index expression must be marked IMMUTABLE");
+    const struct type type = look.type;
+    if (index->inverted && function_in_text(column->expression_sql))
+        return ddl_unsupported(context, "an inverted index on a function that users have made");
     TRY(index_class(context, index, element, type, column));
     TRY(ddl_collation(context, &element->collation, type, &column->collation));
     if (column->collation == NULL && element->collation.name == NULL && collation_is_set(type.collation))
@@ -425,7 +435,6 @@ struct status ddl_retype_expressions(
     struct status st = STATUS_OK;
     struct expr *expr;
     struct type type;
-    bool immutable;
 
     for (uint32_t i = 0; i < table->index_count; i++) {
         struct index_desc *index = &table->indexes[i];
@@ -433,9 +442,10 @@ struct status ddl_retype_expressions(
             struct index_column *part = &index->columns[k];
             if (!alter_text_mentions(context->arena, part->expression_sql, column)) continue;
             TRY(parse_expression_on_stack(context->arena, bytes_of_string(part->expression_sql), &expr));
-            TRY(plan_expression_immutable(
-                context->task, context->session, context->arena, table, expr, &type, &immutable));
-            if (!immutable)
+            struct plan_expression look = {.table = table, .expr = expr, .clause = "index expressions"};
+            TRY(plan_expression_look(context->task, context->session, context->arena, &look));
+            type = look.type;
+            if (!look.immutable)
                 return ddl_error(context, E_INVALID_OBJECT_DEFINITION,
                     "functions in index expression must be marked IMMUTABLE");
             if (type.oid == part->column_id) continue;

@@ -106,6 +106,26 @@ out:
     return st;
 }
 
+// With what calls them elsewhere: each may take others of the schema with it.
+static struct status drop_functions_of_schema(
+    struct statement_context *context, uint32_t database_id, uint32_t schema_id)
+{
+    struct status st = STATUS_OK;
+    const struct table_desc **functions;
+    struct table_desc *function;
+    uint32_t count, at;
+    do {
+        TRY(catalog_list_functions(
+            context->task, context->session, context->arena, database_id, &functions, &count));
+        for (at = 0; at < count && functions[at]->schema_id != schema_id;) at++;
+        if (at == count) break;
+        TRY(catalog_edit_table(context->task, context->session, context->arena, functions[at]->id, &function));
+        TRY(ddl_drop_function(context, function, DROP_CASCADE));
+    } while (at < count);
+out:
+    return st;
+}
+
 static struct status drop_members(
     struct statement_context *context, uint32_t database_id, uint32_t schema_id)
 {
@@ -114,12 +134,10 @@ static struct status drop_members(
     uint32_t count;
 
     TRY(ddl_drop_relations_of(context, database_id, schema_id));
+    if (schema_id != 0) TRY(drop_functions_of_schema(context, database_id, schema_id));
     TRY(catalog_list_functions(
         context->task, context->session, context->arena, database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
-        TRY(ddl_remove_function(context, tables[i]));
-    }
+    for (uint32_t i = 0; i < count && schema_id == 0; i++) TRY(ddl_remove_function(context, tables[i]));
     TRY(catalog_list_collations(
         context->task, context->session, context->arena, database_id, &tables, &count));
     for (uint32_t i = 0; i < count; i++) {

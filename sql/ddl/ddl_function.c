@@ -836,24 +836,6 @@ struct status ddl_any_function_id(struct statement_context *context,
     return st;
 }
 
-struct status ddl_function_exists(
-    struct statement_context *context, const char *name, bool *exists, bool *immutable)
-{
-    struct status st = STATUS_OK;
-    const struct table_desc **list;
-    uint32_t count;
-    *exists = *immutable = false;
-    TRY(ddl_functions_here(context, &list, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        if (strcmp(list[i]->name, name) != 0) continue;
-        *exists = true;
-        *immutable |= list[i]->function.volatility == 'i';
-    }
-
-out:
-    return st;
-}
-
 struct status ddl_own_function(struct statement_context *context, const struct object_name *name,
     enum object_kind kind, const char *owner)
 {

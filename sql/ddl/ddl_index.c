@@ -158,11 +158,10 @@ struct status ddl_create_index(struct statement_context *context)
             context, &info, "functions in index predicate must be marked IMMUTABLE"));
         TRY(ddl_check_text(
             context, create->where, "index predicate", table, NULL, NULL, &index->predicate_sql));
-        struct type type;
-        bool immutable;
-        TRY(plan_expression_immutable(
-            context->task, context->session, context->arena, table, create->where, &type, &immutable));
-        if (!immutable)
+        struct plan_expression look = {.table = table, .expr = create->where, .clause = "index predicates",
+            .text = context->text};
+        TRY(plan_expression_look(context->task, context->session, context->arena, &look));
+        if (!look.immutable)
             return ddl_error(context, E_INVALID_OBJECT_DEFINITION, "functions in index predicate must be marked IMMUTABLE");
     }
     TRY(publish_or_fill(context, source, table, index));

@@ -168,9 +168,6 @@ CHECKED struct status ddl_function_id(struct statement_context *context,
 // The same of any owner's.
 CHECKED struct status ddl_any_function_id(struct statement_context *context,
     const struct object_name *name, enum object_kind kind, uint32_t *id);
-// Whether there is a function of that name, whatever its arguments.
-CHECKED struct status ddl_function_exists(
-    struct statement_context *context, const char *name, bool *exists, bool *immutable);
 CHECKED struct status ddl_own_function(struct statement_context *context,
     const struct object_name *name, enum object_kind kind, const char *owner);
 CHECKED struct status ddl_move_function(
@@ -222,9 +219,11 @@ void ddl_expr_info(struct arena *arena, struct expr *expr, struct ddl_expr_info 
 // Sets a column's default. NULL alone is none, unless it must be brought to the column's type.
 CHECKED struct status ddl_column_default(
     struct statement_context *context, struct column_desc *column, struct expr *expr);
-// 42P17 with `message` when something in it is volatile.
+// 42P17 with `message` when a built-in function in it is volatile; of others plan_expression_look() knows.
 CHECKED struct status ddl_check_immutable(
     struct statement_context *context, const struct ddl_expr_info *info, const char *message);
+// Once all columns are known: generated columns name users' functions by their ids.
+CHECKED struct status ddl_settle_generated(struct statement_context *context, struct table_desc *table);
 char *ddl_deparse(struct arena *arena, const struct expr *expr);
 // Replaces a column's name in stored expression text. *text unchanged when it does not occur.
 CHECKED struct status ddl_rename_in_text(
@@ -416,7 +415,7 @@ CHECKED struct status ddl_feed_run(
 CHECKED struct status ddl_validate_deferrable(struct statement_context *context,
     const struct table_desc *table, const struct index_desc *index);
 // 23505 "could not create unique index".
-struct status ddl_duplicate(const struct type_context *types, struct arena *arena,
+struct status ddl_duplicate(struct session *session, struct arena *arena,
     const struct table_desc *table, const struct index_desc *index, const struct datum *row);
 // Whether a schema change of the table is still at work: 55006 for others that want to change it.
 bool ddl_is_unfinished(const struct table_desc *table);

@@ -3,6 +3,7 @@
 // Schema changes and the rows that are there already: reading them through the planner, as the stored
 // descriptor says, and writing entries of indexes as the new one says.
 #include "sql/ddl/ddl_internal.h"
+#include "sql/catalog/catalog_text.h"
 #include "sql/function/function.h"
 
 #include "core/invariant.h"
@@ -324,9 +325,10 @@ out:
     return st;
 }
 
-struct status ddl_duplicate(const struct type_context *types, struct arena *arena,
+struct status ddl_duplicate(struct session *session, struct arena *arena,
     const struct table_desc *table, const struct index_desc *index, const struct datum *row)
 {
+    const struct type_context *types = session == NULL ? &type_context_default : &session->types;
     struct buffer names, values;
     buffer_init(&names, arena);
     buffer_init(&values, arena);
@@ -335,16 +337,19 @@ struct status ddl_duplicate(const struct type_context *types, struct arena *aren
         const char *comma = i == 0 ? "" : ", ";
         buffer_append_string(&names, comma);
         buffer_append_string(&values, comma);
-        if (index->columns[i].expression_sql != NULL) {
-            buffer_append_string(&names, index->columns[i].expression_sql);
-            buffer_append_string(&values, "...");
-            continue;
+        const char *name = index->columns[i].expression_sql;
+        type_oid type = index->columns[i].column_id;
+        if (name == NULL) {
+            name = table->columns[ordinal].name;
+            type = table->columns[ordinal].type.oid;
+        } else if (session != NULL) {
+            (void)!failed(catalog_expression_text(session->task, session, arena, name, &name));
         }
-        buffer_append_string(&names, table->columns[ordinal].name);
+        buffer_append_string(&names, name);
         if (row[ordinal].null)
             buffer_append_string(&values, "null");
         else
-            type_output(&values, types, table->columns[ordinal].type.oid, row[ordinal]);
+            type_output(&values, types, type, row[ordinal]);
     }
     struct status st = status_format(
         arena, E_UNIQUE_VIOLATION, "could not create unique index \"%s\"", index->name);
@@ -383,7 +388,7 @@ struct status ddl_validate_deferrable(struct statement_context *context,
     struct datum *row = ARENA_ARRAY(context->arena, struct datum, row_width(table));
     for (uint32_t i = 0; i < index->column_count; i++)
         row[row_ordinal(table, index, i)] = internal_value(&result, 0, i);
-    st = ddl_duplicate(&context->session->types, context->arena, table, index, row);
+    st = ddl_duplicate(context->session, context->arena, table, index, row);
     st = ddl_names(context, st, table, NULL, index->name);
 out:
     return st;
@@ -403,8 +408,7 @@ static struct status write_in_txn(
     TRY(kv_insert(task, context->session->txn, entry->key, entry->value, task->arena, &existing));
     arena_release(task->arena, mark);
     if (existing.data == NULL) goto out;
-    st = ddl_duplicate(
-        &context->session->types, context->arena, feed->target, entry->index, entry->row);
+    st = ddl_duplicate(context->session, context->arena, feed->target, entry->index, entry->row);
     st = ddl_names(context, st, feed->target, NULL, entry->index->name);
 out:
     return st;

@@ -43,16 +43,15 @@ static struct status check_generated_immutable(
 {
     struct status st = STATUS_OK;
     struct expr *expr;
-    struct type type;
-    bool immutable = true;
-    for (uint32_t i = 0; i < table->column_count && immutable; i++) {
+    struct plan_expression look = {.table = table, .clause = "column generation expressions", .immutable = true};
+    for (uint32_t i = 0; i < table->column_count && look.immutable; i++) {
         if (table->columns[i].generated_sql == NULL) continue;
         TRY(parse_expression_on_stack(
             context->arena, bytes_of_string(table->columns[i].generated_sql), &expr));
-        TRY(plan_expression_immutable(
-            context->task, context->session, context->arena, table, expr, &type, &immutable));
+        look.expr = expr;
+        TRY(plan_expression_look(context->task, context->session, context->arena, &look));
     }
-    if (!immutable) st = ddl_error(context, E_INVALID_OBJECT_DEFINITION, "generation expression is not immutable");
+    if (!look.immutable) st = ddl_error(context, E_INVALID_OBJECT_DEFINITION, "generation expression is not immutable");
 
 out:
     return st;
@@ -424,6 +423,7 @@ static struct status fill_in(
             TRY(ddl_add_column_to(context, table, &create->columns[i], &room, &column));
         TRY(task_yield_if_due(context->task));
     }
+    TRY(ddl_settle_generated(context, table));
     const struct constraint *primary = primary_key_of(create, &key_column, &key_count);
     if (key_count > 1)
         return ddl_at(context,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
 // Who uses a type, a collation or a function: columns, and the expressions that are kept as texts.
+#include "sql/ddl/ddl_alter.h"
 #include "sql/ddl/ddl_internal.h"
 
 #include "core/task.h"
@@ -74,6 +75,25 @@ static bool has_collation(
            collation.id == users->collation;
 }
 
+// An index of a column that is to go is not told of by itself.
+static bool goes_with_column(struct statement_context *context, const struct table_desc *table,
+    const struct index_desc *index, const struct type_users *users)
+{
+    for (uint32_t i = 0; i < users->count; i++) {
+        const struct type_user *user = &users->items[i];
+        if (user->table != table || user->column == NULL || strstr(user->remedy, " DROP COLUMN ") == NULL) continue;
+        if (alter_text_mentions(context->arena, index->predicate_sql, user->column)) return true;
+        const struct column_desc *column = table_column(table, user->column);
+        for (uint32_t k = 0; k < index->column_count; k++) {
+            const struct index_column *part = &index->columns[k];
+            if (part->expression_sql == NULL ? part->column_id == column->id
+                                             : alter_text_mentions(context->arena, part->expression_sql, column->name))
+                return true;
+        }
+    }
+    return false;
+}
+
 static struct status users_in_table(struct statement_context *context,
     const struct table_desc *table, uint32_t id, const char *name, struct type_users *users)
 {
@@ -134,7 +154,7 @@ static struct status users_in_table(struct statement_context *context,
         for (uint32_t k = 0; k < index->column_count; k++)
             uses |= text_uses(index->columns[k].expression_sql, name) ||
                     has_collation(context, index->columns[k].collation, users);
-        if (!uses) continue;
+        if (!uses || goes_with_column(context, table, index, users)) continue;
         struct type_user user = {.table = table,
             .what = arena_printf(arena, "index %s", index->name),
             .remedy = arena_printf(arena, "DROP INDEX IF EXISTS %s", ddl_quoted(arena, index->name))};

@@ -199,7 +199,7 @@ static struct status write_entries(struct task *task, struct change_batch *batch
         TRY(kv_insert(
             task, batch->txn, buffer_bytes(&key), buffer_bytes(&value), arena, &existing));
         if (existing.data != NULL && !bytes_equal(existing, buffer_bytes(&value)))
-            return ddl_duplicate(&type_context_default, task->arena, table, index, reader->row);
+            return ddl_duplicate(NULL, task->arena, table, index, reader->row);
     }
 out:
     return st;
@@ -354,8 +354,9 @@ static struct status make_public(struct task *task, struct session *session, voi
 
     TRY(catalog_edit_table(task, session, task->arena, change->table_id, &table));
     for (uint32_t i = 0; i < table->index_count; i++) {
-        if (ddl_has_id(change->indexes, change->index_count, table->indexes[i].id))
-            table->indexes[i].state = ELEMENT_PUBLIC;
+        if (!ddl_has_id(change->indexes, change->index_count, table->indexes[i].id)) continue;
+        table->indexes[i].state = ELEMENT_PUBLIC;
+        if (row_index_is_uncertain(&table->indexes[i])) table->writes_blocked = false;
     }
     for (uint32_t i = 0; i < table->constraint_count; i++) {
         if (ddl_has_id(change->constraints, change->constraint_count, table->constraints[i].id))
@@ -437,6 +438,7 @@ static struct status take_back(struct task *task, struct session *session, void 
             continue;
         }
         DDL_REMOVE(table->indexes, table->index_count, i);
+        if (row_index_is_uncertain(&index)) table->writes_blocked = false;
         TRY(catalog_free_name(task, session, table->database_id, table->schema_id, index.name));
         TRY(ddl_erase_later(&context, table->id, &index.id, 1));
     }
@@ -544,11 +546,13 @@ static struct status run_change(struct statement_context *context, const struct 
     const struct schema_desc *schema;
     int64_t id;
     enum job_status status;
+    struct change whole = *change;
+    change_note_session(context->arena, session, &whole);
     struct job_options options = {.type = &change_type,
         .description = arena_string(context->arena, context->text),
         .user_name = session->user,
         .statement = arena_string(context->arena, context->text),
-        .payload = change_encode(context->arena, change)};
+        .payload = change_encode(context->arena, &whole)};
 
     invariant(session->txn_state == TXN_IMPLICIT);
     TRY(catalog_schema_by_id(context->task, session, target->schema_id, &schema));
@@ -575,8 +579,10 @@ struct status schema_change_publish(struct statement_context *context, struct ta
     struct change change = {.kind = CHANGE_PUBLISH, .table_id = target->id};
 
     for (uint32_t i = 0; i < target->index_count; i++) {
-        if (target->indexes[i].state != ELEMENT_PUBLIC)
-            DDL_APPEND(context->arena, change.indexes, change.index_count, target->indexes[i].id);
+        if (target->indexes[i].state == ELEMENT_PUBLIC) continue;
+        DDL_APPEND(context->arena, change.indexes, change.index_count, target->indexes[i].id);
+        // Whether a row has its entry yet cannot be told of one that others change meanwhile.
+        if (row_index_is_uncertain(&target->indexes[i])) target->writes_blocked = true;
     }
     for (uint32_t i = 0; i < target->constraint_count; i++) {
         if (target->constraints[i].state != ELEMENT_PUBLIC)
@@ -597,6 +603,8 @@ static bool rewrites_online(struct statement_context *context, const struct tabl
 {
     struct arena *arena = context->arena;
     if (source->materialized) return false;
+    for (uint32_t i = 0; i < target->index_count; i++)
+        if (row_index_is_uncertain(&target->indexes[i])) return false;
     for (uint32_t i = 0; i < target->column_count; i++) {
         struct ddl_expr_info info;
         struct expr *expr;

@@ -14,6 +14,7 @@ struct fill_part {
     struct bytes next;   // Where the next one does, in the task's arena.
     struct arena arena;  // Of one attempt.
     struct session *session;
+    const struct change *change;
     uint32_t rows; // It has about so many.
     uint32_t attempts;
     uint64_t row_count;
@@ -31,7 +32,7 @@ static struct status put_entry(
     if (!entry->unique) return kv_put(task, txn, entry->key, entry->value);
     TRY(kv_insert(task, txn, entry->key, entry->value, &part->arena, &existing));
     if (existing.data != NULL && !bytes_equal(existing, entry->value))
-        st = ddl_duplicate(&type_context_default, task->arena, feed->target, entry->index, entry->row);
+        st = ddl_duplicate(part->session, task->arena, feed->target, entry->index, entry->row);
 out:
     return st;
 }
@@ -49,6 +50,7 @@ static struct status fill_part(struct task *task, struct session *session, void 
     arena_reset(arena);
     context.arena = arena;
     part->session = session;
+    TRY(change_use_session(session, task->arena, part->change));
     // One that rows changed under begins anew with fewer.
     if (part->attempts++ > 0 && part->rows > 1) part->rows = part->rows / 4 + 1;
     TRY(catalog_table_by_id(task, session, part->table_id, &table));
@@ -81,6 +83,7 @@ struct status change_fill_parts(struct task *task, struct job *job, const struct
     const double share = 0.9 / (change->index_count + change->constraint_count),
                  from = share * progress->finished;
     struct fill_part part = {.table_id = change->table_id,
+        .change = change,
         .index_id = change->indexes[progress->finished],
         .resume = progress->resume};
 

@@ -30,9 +30,17 @@ struct change {
     uint32_t column_count;
     uint32_t *sequences; // Made for the change: dropped when it fails.
     uint32_t sequence_count;
+    // What the statement's session called things by: functions that the change's expressions call see the same.
+    const char *database;
+    const char **settings; // Names and values in turn.
+    uint32_t setting_count; // Pairs.
 };
 struct bytes change_encode(struct arena *arena, const struct change *change);
 CHECKED struct status change_decode(struct arena *arena, struct bytes in, struct change *change);
+// What `session` has of that goes into the change, and from the change into a session of the job's.
+void change_note_session(struct arena *arena, const struct session *session, struct change *change);
+CHECKED struct status change_use_session(
+    struct session *session, struct arena *arena, const struct change *change);
 
 // How far it is: a checkpoint, from which another run goes on.
 struct change_progress {

@@ -4,6 +4,9 @@
 #include "core/shard.h"
 #include "kv/key.h"
 #include "sql/service/settings.h"
+#include "sql/session/vars.h"
+
+#define SETTINGS_MAX 16u
 
 #define BATCH_RETRIES_MAX 30u
 #define CHECKPOINT_ROWS 10000u
@@ -40,6 +43,10 @@ struct bytes change_encode(struct arena *arena, const struct change *change)
         const char *sql = change->column_sql[i];
         append_bytes(&out, sql == NULL ? (struct bytes){NULL, 0} : bytes_of_string(sql));
     }
+    append_bytes(&out, bytes_of_string(change->database == NULL ? "" : change->database));
+    key_append_uvarint(&out, change->setting_count);
+    for (uint32_t i = 0; i < 2 * change->setting_count; i++)
+        append_bytes(&out, bytes_of_string(change->settings[i]));
     return buffer_bytes(&out);
 }
 
@@ -76,6 +83,7 @@ out:
 struct status change_decode(struct arena *arena, struct bytes in, struct change *change)
 {
     struct status st = STATUS_OK;
+    struct bytes text;
     uint64_t value;
 
     *change = (struct change){0};
@@ -99,6 +107,45 @@ struct status change_decode(struct arena *arena, struct bytes in, struct change 
         TRY(read_bytes(&in, &sql));
         change->column_sql[i] = sql.size == 0 ? NULL : arena_string(arena, sql);
     }
+    if (in.size == 0) goto out; // Of a version that did not write it.
+    TRY(read_bytes(&in, &text));
+    change->database = text.size == 0 ? NULL : arena_string(arena, text);
+    TRY(key_decode_uvarint(&in, &value));
+    if (value > SETTINGS_MAX)
+        return status_make(E_DATA_CORRUPTED, "a schema change's record does not decode");
+    change->setting_count = (uint32_t)value;
+    change->settings = ARENA_ARRAY(arena, const char *, 2 * change->setting_count + 1);
+    for (uint32_t i = 0; i < 2 * change->setting_count; i++) {
+        TRY(read_bytes(&in, &text));
+        change->settings[i] = arena_string(arena, text);
+    }
+out:
+    return st;
+}
+
+// --- the session that it comes from ------------------------------------------------------------------------
+
+void change_note_session(struct arena *arena, const struct session *session, struct change *change)
+{
+    static const char *const names[] = {
+        "search_path", "TimeZone", "DateStyle", "IntervalStyle", "extra_float_digits", "bytea_output"};
+    static_assert(sizeof names / sizeof names[0] <= SETTINGS_MAX, "all of them are read back");
+    change->database = session->database;
+    change->settings = ARENA_ARRAY(arena, const char *, 2 * SETTINGS_MAX);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value = vars_get(session, names[i]);
+        if (value == NULL) continue;
+        change->settings[2 * change->setting_count] = names[i];
+        change->settings[2 * change->setting_count++ + 1] = arena_strdup(arena, value);
+    }
+}
+
+struct status change_use_session(struct session *session, struct arena *arena, const struct change *change)
+{
+    struct status st = STATUS_OK;
+    if (change->database != NULL) session->database = arena_strdup(&session->arena, change->database);
+    for (uint32_t i = 0; i < change->setting_count; i++)
+        TRY(vars_set(session, arena, change->settings[2 * i], change->settings[2 * i + 1], VARS_SESSION));
 out:
     return st;
 }

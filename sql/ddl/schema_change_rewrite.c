@@ -51,8 +51,7 @@ static struct status flush_batch(struct task *task, struct change_batch *batch)
         }
         TRY(kv_insert(task, batch->txn, entry->key, entry->value, batch->arena, &existing));
         if (existing.data != NULL)
-            return ddl_duplicate(
-                &type_context_default, task->arena, rewrite->target, entry->index, entry->row);
+            return ddl_duplicate(NULL, task->arena, rewrite->target, entry->index, entry->row);
     }
 out:
     return st;
@@ -137,6 +136,7 @@ static struct status copy_rows(struct task *task, struct job *job, const struct 
     arena_init(&rewrite->pending_arena, &task->shard->account);
     arena_init(&rewrite->batch_arena, &task->shard->account);
     TRY(internal_session_open(task, job->tenant, "system", &session));
+    TRY(change_use_session(session, task->arena, change));
     // A snapshot of now: the rows do not change while writes are refused.
     TRY(kv_now(task, job->tenant, &session->txn_as_of));
     TRY(session_txn_begin(task, session, true));

@@ -11,6 +11,7 @@
 #define PART_ROWS_MAX 50000u // A foreign key's question may read all of the other table.
 
 struct part {
+    const struct change *change;
     uint32_t table_id, constraint_id;
     struct bytes resume; // Where it begins: the column's encoded value; empty: the beginning.
     struct bytes next;   // Where the next one does, in the task's arena.
@@ -85,6 +86,7 @@ static struct status check_part(struct task *task, struct session *session, void
     const struct datum *end;
 
     part->done = false;
+    TRY(change_use_session(session, task->arena, part->change));
     TRY(catalog_table_by_id(task, session, part->table_id, &table));
     for (uint32_t i = 0; i < table->constraint_count; i++)
         if (table->constraints[i].id == part->constraint_id) constraint = &table->constraints[i];
@@ -108,7 +110,8 @@ static struct status validate_one(struct task *task, struct job *job, const stru
     struct status st = STATUS_OK;
     struct arena resume_arena;
     struct change_pace pace = {.told_rows = progress->rows};
-    struct part part = {.table_id = change->table_id,
+    struct part part = {.change = change,
+        .table_id = change->table_id,
         .constraint_id = change->constraints[progress->finished - change->index_count],
         .resume = progress->resume};
 

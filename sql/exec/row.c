@@ -4,10 +4,19 @@
 
 #include "core/invariant.h"
 #include "core/work.h"
+#include "sql/function/function.h"
 #include "sql/type/inverted.h"
 #include "sql/type/type_ops.h"
 
 static const char corrupt_message[] = "stored row is corrupted";
+
+bool row_index_is_uncertain(const struct index_desc *index)
+{
+    bool uncertain = function_in_text(index->predicate_sql);
+    for (uint32_t c = 0; c < index->column_count; c++)
+        uncertain |= function_in_text(index->columns[c].expression_sql);
+    return uncertain;
+}
 
 uint32_t row_width(const struct table_desc *table)
 {

@@ -54,6 +54,10 @@ struct row_value_column {
     bool has_missing;
 };
 
+// Whether its entries hang on functions that users have made, which may say something else one day than when a row was
+// written: what is to go is then looked at first, so that no entry outlives its row (sql/exec/writer.c).
+bool row_index_is_uncertain(const struct index_desc *index);
+
 // What is needed to write and read the entries of one index.
 struct row_index {
     const struct table_desc *table;

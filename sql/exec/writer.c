@@ -2,6 +2,7 @@
 #include "sql/type/collation.h"
 #include "sql/ddl/ddl_internal.h"
 #include "sql/exec/writer.h"
+#include "sql/catalog/catalog_text.h"
 #include "sql/plan/statistics_auto.h"
 
 #include "core/hash.h"
@@ -174,6 +175,9 @@ struct status writer_compile(struct arena *arena, uint64_t tenant, struct expr_o
         TRY(row_index_init(arena, tenant, table->table, index, &plan->indexes[i]));
         plan->has_unique_secondary |= index->unique && i > 0;
     }
+    plan->uncertain = ARENA_ARRAY(arena, bool, table->table->index_count);
+    for (uint32_t i = 0; i < table->table->index_count; i++)
+        plan->uncertain[i] = row_index_is_uncertain(&table->table->indexes[i]);
     uint32_t stored = 0;
     uint32_t *ordinals = ARENA_ARRAY(arena, uint32_t, table->table->column_count);
     for (uint32_t i = 0; i < table->table->column_count; i++)
@@ -315,7 +319,7 @@ struct status writer_duplicate(struct writer *writer, uint32_t index, const stru
     struct buffer names, values;
     if (writer->copying)
         return writer_names(writer,
-            ddl_duplicate(&writer->run->session->types, arena, table, keys->index, row), table, NULL,
+            ddl_duplicate(writer->run->session, arena, table, keys->index, row), table, NULL,
             keys->index->name);
     buffer_init(&names, arena);
     buffer_init(&values, arena);
@@ -325,9 +329,13 @@ struct status writer_duplicate(struct writer *writer, uint32_t index, const stru
             buffer_append_string(&names, ", ");
             buffer_append_string(&values, ", ");
         }
-        buffer_append_string(&names, ordinal < table->column_count
-                ? table->columns[ordinal].name
-                : keys->index->columns[i].expression_sql);
+        const char *name = keys->index->columns[i].expression_sql;
+        struct session *session = writer->run->session;
+        if (name == NULL)
+            name = table->columns[ordinal].name;
+        else
+            (void)!failed(catalog_expression_text(session->task, session, arena, name, &name));
+        buffer_append_string(&names, name);
         append_value(writer, &values, keys->keys[i].type, row[ordinal], SIZE_MAX / 2);
     }
     struct status st = status_format(arena, E_UNIQUE_VIOLATION,
@@ -669,6 +677,34 @@ out:
     return st;
 }
 
+// Of an index with functions of users' own: that it has what these say of old row `row`, and only if they say so.
+static struct status check_old_entry(struct task *task, struct writer *writer, uint32_t index, uint32_t row)
+{
+    struct status st = STATUS_OK;
+    const struct row_index *entries = &writer->plan->indexes[index];
+    const struct kv_read read = {.lock = KV_LOCK_UPDATE, .no_validate = true}; // As the row is, which is locked.
+    struct buffer key, value;
+    struct bytes found;
+    if (!writer->plan->uncertain[index] || entries->index->state != ELEMENT_PUBLIC) return st;
+    buffer_init(&key, &writer->arena);
+    buffer_init(&value, &writer->arena);
+    TRY(row_key(entries, writer->old_row, &key, NULL));
+    row_value(entries, writer->old_row, &value);
+    TRY(kv_get(task, writer->run->txn, &read, buffer_bytes(&key), &writer->arena, &found));
+    // Another row may have the key of a unique one.
+    bool own = found.data != NULL && (!entries->unique || bytes_equal(found, buffer_bytes(&value)));
+    if (own == in_index(writer, writer->old_predicates, index, row)) return st;
+    struct arena *arena = error_arena(writer);
+    st = status_format(arena, E_NOT_IN_PREREQUISITE_STATE,
+        "index \"%s\" has another entry for a row of table \"%s\" than its functions give now",
+        entries->index->name, entries->table->name);
+    st = status_detail(arena, st, "A function that the index uses gave something else when the row was written.");
+    return status_hint(arena, st, "REINDEX TABLE makes the indexes anew.");
+
+out:
+    return st;
+}
+
 struct status writer_delete(struct task *task, struct writer *writer, struct datum *const *old,
     const uint16_t *old_rows, uint32_t count)
 {
@@ -682,6 +718,7 @@ struct status writer_delete(struct task *task, struct writer *writer, struct dat
         gather(writer->old_row, writer->old_columns, writer->plan->table->width, r);
         TRY(task_work(task, ROW_WORK * table->index_count));
         for (uint32_t i = 0; i < table->index_count; i++) {
+            TRY(check_old_entry(task, writer, i, r));
             if (!in_index(writer, writer->old_predicates, i, r)) continue;
             if (table->indexes[i].inverted) {
                 TRY(delete_inverted(task, writer, i));
@@ -818,6 +855,7 @@ static struct status update_index(
         gather(writer->row, writer->columns, width, r);
         TRY(make_entry(writer, index, r, &entry));
         TRY(task_work(task, ROW_WORK + entry.value.size));
+        if (entry.had || entry.has) TRY(check_old_entry(task, writer, index, r));
         if (entry.had && !entry.same_key) {
             TRY(writer_lock_gone(task, writer, index, entry.old_key));
             TRY(kv_delete(task, txn, entry.old_key));

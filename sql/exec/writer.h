@@ -48,6 +48,7 @@ struct writer_plan {
     type_oid **key_types;               // Per back reference: of old and new key columns.
     struct row_decoder all;             // The whole row out of the primary index.
     bool has_unique_secondary;
+    bool *uncertain;                    // Per index: row_index_is_uncertain().
     struct expr_program *target_columns; // One output a column of what the table is rewritten as; or NULL.
 };
 CHECKED struct status writer_compile(struct arena *arena, uint64_t tenant,

@@ -156,6 +156,8 @@ CHECKED struct status function_resolve(struct arena *arena, enum function_kind k
 const char *function_reference(struct arena *arena, uint32_t id);
 // False: it is the name of a schema, or NULL.
 bool function_is_reference(const char *schema, uint32_t *id);
+// Whether a stored expression (or NULL) may call such a function.
+bool function_in_text(const char *sql);
 // As above for any of scalar, aggregate, set-returning and window; NULL match->function on 42883.
 // `extra`: functions of that name that are in no table, those that users have made.
 CHECKED struct status function_resolve_any(struct arena *arena, const char *schema, const char *name,

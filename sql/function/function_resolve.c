@@ -610,6 +610,11 @@ const char *function_reference(struct arena *arena, uint32_t id)
     return arena_printf(arena, REFERENCE "%u", id);
 }
 
+bool function_in_text(const char *sql)
+{
+    return sql != NULL && strstr(sql, REFERENCE) != NULL;
+}
+
 bool function_is_reference(const char *schema, uint32_t *id)
 {
     const size_t size = sizeof REFERENCE - 1;

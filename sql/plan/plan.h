@@ -107,7 +107,15 @@ CHECKED struct status plan_settle_literals(struct task *task, struct session *se
 CHECKED struct status plan_expression_type(struct task *task, struct session *session,
     struct arena *arena, const struct table_desc *table, const struct expr *expression,
     struct type *type);
-// As plan_expression_type, and whether its value hangs on the row alone: no setting, no name, no time.
-CHECKED struct status plan_expression_immutable(struct task *task, struct session *session,
-    struct arena *arena, const struct table_desc *table, const struct expr *expression,
-    struct type *type, bool *immutable);
+// As plan_expression_type, and whether its value hangs on the row alone: no setting, no name, no time. A function in SQL
+// that does no more than compute is what its body is, whatever it was declared to be.
+struct plan_expression {
+    const struct table_desc *table;
+    const struct expr *expr;
+    const char *clause; // Where it stands, for errors: "index expressions".
+    struct bytes text;  // Of the statement that it is written in, for positions; empty: none are told.
+    struct type type;   // What is found out.
+    bool immutable;
+};
+CHECKED struct status plan_expression_look(
+    struct task *task, struct session *session, struct arena *arena, struct plan_expression *look);

@@ -4,6 +4,8 @@
 #include "core/task.h"
 #include "sql/bind/bind.h"
 #include "sql/exec/op.h"
+#include "sql/function/function_sql.h"
+#include "sql/parse/parse.h"
 #include "sql/plan/plan.h"
 #include "sql/bind/resolution.h"
 
@@ -11,7 +13,8 @@ struct constant_bind {
     struct binder binder;
     const struct expr *expression;
     struct type type;
-    const struct table_desc *table; // plan_expression_type: of its columns.
+    const struct table_desc *table; // plan_expression_look: of its columns.
+    const char *clause;
     struct scalar *scalar;
     uint32_t argument; // Of an EXECUTE: which; 0: none.
     struct status status;
@@ -34,9 +37,12 @@ static struct status bind_constant(struct constant_bind *bind)
 {
     struct status st = STATUS_OK;
     struct binder *binder = &bind->binder;
-    struct scope scope = {.clause = bind->argument == 0 ? "this context" : "EXECUTE parameters"};
+    struct scope scope = {0};
     bool done;
     if (bind->table != NULL) bind_table_scope(binder, bind->table, &scope);
+    scope.clause = bind->clause != NULL    ? bind->clause
+                   : bind->argument != 0 ? "EXECUTE parameters"
+                                         : "this context";
     TRY(bind_expr(binder, &scope, bind->expression, &bind->scalar));
     if (bind->type.oid == 0) {
         TRY(bind_resolve_unknown(binder, &bind->scalar));
@@ -78,20 +84,93 @@ static struct status start_bind(struct task *task, struct session *session, stru
 struct status plan_expression_type(struct task *task, struct session *session, struct arena *arena,
     const struct table_desc *table, const struct expr *expression, struct type *type)
 {
-    bool immutable;
-    return plan_expression_immutable(task, session, arena, table, expression, type, &immutable);
+    struct plan_expression look = {.table = table, .expr = expression};
+    struct status st = plan_expression_look(task, session, arena, &look);
+    *type = look.type;
+    return st;
 }
 
-struct status plan_expression_immutable(struct task *task, struct session *session, struct arena *arena,
-    const struct table_desc *table, const struct expr *expression, struct type *type, bool *immutable)
+// --- what functions in SQL do ------------------------------------------------------------------------------
+
+#define INLINED_DEPTH_MAX 8u
+
+static bool computes(struct task *task, struct session *session, struct arena *arena,
+    const struct scalar *scalar, uint32_t depth);
+
+// The only expression of a body that does nothing but compute it; NULL: it does more.
+static const struct expr *body_expression(struct arena *arena, const struct table_desc *function)
+{
+    const struct function_desc *desc = &function->function;
+    struct statement_list list;
+    if (desc->kind != 'f' || desc->returns_set || desc->setting_count > 0 || desc->statement_count != 1 ||
+        desc->result.oid == TYPE_RECORD || function_output_count(function) > 0)
+        return NULL;
+    if (failed(parse_sql_on_stack(arena, bytes_of_string(desc->statements[0].sql), &list)) || list.count != 1 ||
+        list.items[0]->tag != STATEMENT_SELECT)
+        return NULL;
+    const struct select *select = list.items[0]->as.select;
+    if (select->kind != SELECT_SIMPLE || select->with != NULL || select->distinct || select->distinct_on.count > 0 ||
+        select->targets.count != 1 || select->from.count > 0 || select->where != NULL ||
+        select->group_by.count > 0 || select->having != NULL || select->window_count > 0 ||
+        select->order_by.count > 0 || select->limit != NULL || select->offset != NULL)
+        return NULL;
+    return select->targets.items[0].expr;
+}
+
+// Whether a call of it can be replaced by what its body computes, and whether that is immutable.
+static bool function_computes(struct task *task, struct session *session, struct arena *arena,
+    const struct scalar *call, uint32_t depth)
+{
+    const struct table_desc *function = call->function->user;
+    const struct expr *body = depth == 0 || function->function.strict ? NULL : body_expression(arena, function);
+    struct constant_bind *bind;
+    if (body == NULL || failed(start_bind(task, session, arena, NULL, body, &bind))) return false;
+    struct type *types = ARENA_ARRAY(arena, struct type, function->column_count + 1u);
+    const char **names = ARENA_ARRAY(arena, const char *, function->column_count + 1u);
+    struct function_frame frame = {.function = function->name, .names = names, .checked = true};
+    for (uint32_t i = 0; i < function->column_count; i++) {
+        if (!function_is_input(function->columns[i].identity)) continue;
+        if (frame.count == call->arg_count) return false;
+        types[frame.count] = call->args[frame.count]->type;
+        names[frame.count++] = function->columns[i].name;
+    }
+    const struct function_frame *outer = session->frame;
+    session->frame = &frame;
+    bind->binder.param_types = types;
+    bind->binder.param_count = frame.count;
+    stack_call(bind_on_stack, bind);
+    session->frame = outer;
+    return !failed(bind->status) && bind->scalar->type.oid == call->type.oid && !scalar_has_subquery(bind->scalar) &&
+           computes(task, session, arena, bind->scalar, depth - 1);
+}
+
+static bool computes(struct task *task, struct session *session, struct arena *arena,
+    const struct scalar *scalar, uint32_t depth)
+{
+    if (scalar_is_immutable(scalar)) return true;
+    const bool mutable = scalar->kind == SCALAR_CALL && scalar->function->volatility != FUNCTION_IMMUTABLE;
+    if (mutable && scalar->function->user != NULL) {
+        if (!function_computes(task, session, arena, scalar, depth)) return false;
+    } else if (!scalar_is_immutable_itself(scalar)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < scalar->arg_count; i++)
+        if (!computes(task, session, arena, scalar->args[i], depth)) return false;
+    return true;
+}
+
+struct status plan_expression_look(
+    struct task *task, struct session *session, struct arena *arena, struct plan_expression *look)
 {
     struct status st = STATUS_OK;
     struct constant_bind *bind;
-    TRY(start_bind(task, session, arena, table, expression, &bind));
+    TRY(start_bind(task, session, arena, look->table, look->expr, &bind));
+    bind->clause = look->clause;
+    bind->binder.text = look->text;
     stack_call(bind_on_stack, bind);
     TRY(bind->status);
-    *type = bind->scalar->type;
-    *immutable = scalar_is_immutable(bind->scalar);
+    look->type = bind->scalar->type;
+    look->immutable = computes(task, session, arena, bind->scalar, INLINED_DEPTH_MAX);
 
 out:
     return st;

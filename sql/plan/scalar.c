@@ -106,7 +106,7 @@ static bool joins_texts(const struct scalar *call)
     return true;
 }
 
-bool scalar_is_immutable(const struct scalar *scalar)
+bool scalar_is_immutable_itself(const struct scalar *scalar)
 {
     if (scalar->kind == SCALAR_CALL && scalar->function->volatility != FUNCTION_IMMUTABLE && !joins_texts(scalar))
         return false;
@@ -114,7 +114,12 @@ bool scalar_is_immutable(const struct scalar *scalar)
     if (scalar->kind == SCALAR_CAST && !scalar->unread &&
         !cast_is_immutable(scalar->cast.cast, scalar->args[0]->type.oid, scalar->type.oid))
         return false;
-    if (scalar->kind == SCALAR_ANY_ARRAY && !scalar_is_immutable(scalar->any_array.compare)) return false;
+    return scalar->kind != SCALAR_ANY_ARRAY || scalar_is_immutable(scalar->any_array.compare);
+}
+
+bool scalar_is_immutable(const struct scalar *scalar)
+{
+    if (!scalar_is_immutable_itself(scalar)) return false;
     for (uint32_t i = 0; i < scalar->arg_count; i++)
         if (!scalar_is_immutable(scalar->args[i])) return false;
     return true;

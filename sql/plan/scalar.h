@@ -56,7 +56,7 @@ struct scalar {
     bool unread;       // CAST of a literal that is read when it runs: 'now', names of objects.
     union {
         struct datum value;  // CONST
-        uint32_t param;
+        uint32_t param; // Or PARAM_SEED, until the parameters are counted.
         var_id var;
         const struct function *function; // CALL
         struct {
@@ -90,6 +90,8 @@ struct scalar {
     };
 };
 
+#define PARAM_SEED UINT32_MAX
+
 struct scalar *scalar_new(
     struct arena *arena, enum scalar_kind kind, struct type type, uint32_t position);
 struct scalar *scalar_const(
@@ -121,6 +123,7 @@ bool scalar_equal(const struct scalar *a, const struct scalar *b);
 typedef bool scalar_same_query(const struct scalar *a, const struct scalar *b);
 bool scalar_equal_by(const struct scalar *a, const struct scalar *b, scalar_same_query *same);
 bool scalar_is_volatile(const struct scalar *scalar);
+bool scalar_is_immutable_itself(const struct scalar *scalar); // As below, its arguments apart.
 bool scalar_is_immutable(const struct scalar *scalar); // Calls and casts that settings and names do not change.
 bool scalar_has_subquery(const struct scalar *scalar);
 // Without columns: literals, parameters and calls of them.

@@ -202,6 +202,21 @@ out:
     return st;
 }
 
+// Of one with functions of users' own as well, for which writers wait.
+SQL_TEST(ddl, an_index_on_a_function_is_made_under_writes, 1)
+{
+    struct status st = STATUS_OK;
+    BY_JOBS();
+    RUN("CREATE FUNCTION f(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 * 2'");
+    RUN("CREATE TABLE t (a int PRIMARY KEY, b int)");
+    RUN("INSERT INTO t SELECT g, g FROM generate_series(0, 1023) g");
+    TRY(run_under_writes(test, "CREATE INDEX t_f ON t (f(b), b)"));
+    GIVES("SELECT (SELECT count(*) FROM t@t_f WHERE f(b) IS NOT NULL) = (SELECT count(*) FROM t)", "t");
+    GIVES("SELECT count(*) FROM t x WHERE NOT EXISTS (SELECT 1 FROM t@t_f y WHERE f(y.b) = 2 * x.b AND y.a = x.a)", "0");
+out:
+    return st;
+}
+
 // Every index has exactly the rows of the table.
 static struct status check_index(struct sql_test *test, const char *index)
 {
