@@ -214,6 +214,7 @@ struct binder {
     uint32_t table_count;
     const struct with_clause *with; // The statement's own: queries within have no WITH that modifies data.
     uint32_t spool_count;
+    uint32_t sample_count;           // TABLESAMPLE without REPEATABLE.
     uint32_t view_depth;
     bool writes;                     // Modifies data or locks.
     bool modifies;                   // Modifies data, be it in WITH.
@@ -511,6 +512,12 @@ void bind_expand_record(struct binder *binder, struct rel_call *call,
 // f(..., VARIADIC array)
 CHECKED struct status bind_variadic(struct binder *binder, const struct expr *expr,
     struct scalar **args, struct type *types, uint32_t count, struct scalar **out);
+
+// bind_sample.c: what TABLESAMPLE takes of the scan's rows; and the error where there is nothing to take it of.
+struct from_item;
+CHECKED struct status bind_sample(struct binder *binder, const struct scope *scope, const struct from_item *item,
+    const struct table_desc *table, struct rel *scan);
+CHECKED struct status bind_no_sample(struct binder *binder, const struct from_item *item);
 
 // bind_routine.c: functions that users have made.
 CHECKED struct status bind_routines_load(

@@ -368,10 +368,9 @@ static struct status bind_table(struct binder *binder, struct scope *scope,
     struct status st = STATUS_OK;
     struct relation *relation;
     const struct object_name *name = &item->table.name;
-    if (item->table.unsupported != NULL)
-        return bind_unsupported(binder, item->position, item->table.unsupported);
     if (name->schema == NULL && name->catalog == NULL) {
         struct cte_scope *cte = find_cte(binder, scope, name->name);
+        if (cte != NULL) TRY(bind_no_sample(binder, item));
         if (cte != NULL) return bind_cte_reference(binder, cte, item, names, rel);
     }
     TRY(bind_relation(binder, scope, name, &relation));
@@ -380,12 +379,15 @@ static struct status bind_table(struct binder *binder, struct scope *scope,
         in_view |= s->view != NULL && s->view->table->security_invoker != 't';
     // What a view reads is checked with the view: its reader needs no right to it.
     if (!in_view) relation->privileges |= PRIVILEGE_SELECT;
+    if (relation->table->kind == RELATION_VIEW || relation->table->kind == RELATION_SEQUENCE)
+        TRY(bind_no_sample(binder, item));
     if (relation->table->kind == RELATION_VIEW) return bind_view(binder, relation, item, in_view, names, rel);
     relation->read = true;
     if (relation->table->kind == RELATION_SEQUENCE)
         return bind_sequence(binder, relation, item, names, rel);
     const char *alias = item->alias != NULL ? item->alias : relation->table->name;
     struct rel *scan = bind_scan(binder, relation, alias);
+    TRY(bind_sample(binder, scope, item, relation->table, scan));
     scan->scan.index_hint = item->table.index_hint;
     scan->scan.no_full_scan = item->table.no_full_scan;
     struct range *range = bind_add_table_range(binder, names, relation->table, item->alias, scan->scan.base);

@@ -183,7 +183,12 @@ static void gather_expr(struct gather *gather, const struct expr *expr)
 static void gather_from(struct gather *gather, const struct from_item *item)
 {
     switch (item->kind) {
-    case FROM_TABLE: gather_name(gather, &item->table.name, item->alias, false); break;
+    case FROM_TABLE:
+        gather_name(gather, &item->table.name, item->alias, false);
+        if (item->table.sample == NULL) break;
+        gather_list(gather, &item->table.sample->args);
+        gather_expr(gather, item->table.sample->repeatable);
+        break;
     case FROM_SUBQUERY: gather_select(gather, item->query); break;
     case FROM_FUNCTION: gather_list(gather, &item->function.calls); break;
     case FROM_JOIN:

@@ -42,6 +42,8 @@ const char *view_not_updatable(const struct select *select)
         select->from.items[0]->kind != FROM_TABLE)
         return "Views that do not select from a single table or view are not automatically "
                "updatable.";
+    if (select->from.items[0]->table.sample != NULL)
+        return "Views containing TABLESAMPLE are not automatically updatable.";
     return NULL;
 }
 

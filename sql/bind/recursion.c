@@ -127,7 +127,12 @@ static void walk_side(struct walk *walk, const struct from_item *item, bool oute
 static void walk_from(struct walk *walk, const struct from_item *item)
 {
     switch (item->kind) {
-    case FROM_TABLE: walk_name(walk, &item->table.name); break;
+    case FROM_TABLE:
+        walk_name(walk, &item->table.name);
+        if (item->table.sample == NULL) break;
+        walk_list(walk, &item->table.sample->args);
+        walk_expr(walk, item->table.sample->repeatable);
+        break;
     case FROM_SUBQUERY: walk_select(walk, item->query); break;
     case FROM_FUNCTION: walk_list(walk, &item->function.calls); break;
     case FROM_JOIN: {

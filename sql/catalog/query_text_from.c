@@ -20,6 +20,18 @@ static void put_range_columns(struct text_run *run, const struct range *range)
     put_text(run, ")");
 }
 
+// Of a table whose columns are called what they are called anyway.
+static bool keeps_names(struct text_run *run, const struct from_item *item, const struct range *range)
+{
+    if (item->kind != FROM_TABLE) return false;
+    for (uint32_t i = 0; i < range->column_count; i++) {
+        const struct scalar *column = range->columns[i].scalar;
+        if (column->kind != SCALAR_VAR || strcmp(run->binder.vars[column->var].name, range->columns[i].name) != 0)
+            return false;
+    }
+    return true;
+}
+
 static void put_alias(struct text_run *run, const struct from_item *item, const char *own_name)
 {
     const char *shown = text_shown_name(run, item);
@@ -40,7 +52,7 @@ static void put_alias(struct text_run *run, const struct from_item *item, const 
             put_type_text(run, range->columns[i].scalar->type);
         }
         put_text(run, ")");
-    } else if (item->column_aliases.count > 0 || item->kind == FROM_FUNCTION) {
+    } else if (item->kind == FROM_FUNCTION || (item->column_aliases.count > 0 && !keeps_names(run, item, range))) {
         put_range_columns(run, range);
     }
 }
@@ -120,13 +132,28 @@ static void put_join(struct text_run *run, const struct from_item *item)
     if (item->alias != NULL) put_alias(run, item, NULL);
 }
 
+static void put_sample(struct text_run *run, const struct from_sample *sample)
+{
+    put_text(run, " TABLESAMPLE ");
+    put_text_name(run, sample->method.name);
+    for (uint32_t i = 0; i < sample->args.count; i++) {
+        put_text(run, i == 0 ? " (" : ", ");
+        put_text_expr(run, sample->args.items[i], false);
+    }
+    put_text(run, ")");
+    if (sample->repeatable == NULL) return;
+    put_text(run, " REPEATABLE (");
+    put_text_expr(run, sample->repeatable, false);
+    put_text(run, ")");
+}
+
 static void put_from(struct text_run *run, const struct from_item *item)
 {
     switch (item->kind) {
     case FROM_TABLE:
         if (item->table.only) put_text(run, "ONLY ");
         if (item->table.name.catalog != NULL || item->table.index_hint != NULL ||
-            item->table.no_full_scan || item->table.unsupported != NULL)
+            item->table.no_full_scan)
             text_unsupported(run);
         if (item->table.name.schema != NULL) {
             put_text_name(run, item->table.name.schema);
@@ -134,6 +161,7 @@ static void put_from(struct text_run *run, const struct from_item *item)
         }
         put_text_name(run, item->table.name.name);
         put_alias(run, item, item->table.name.name);
+        if (item->table.sample != NULL) put_sample(run, item->table.sample);
         break;
     case FROM_SUBQUERY: {
         const struct table_desc *view = run->view;

@@ -323,6 +323,10 @@ static void walk_from(struct table_walk *walk, struct from_item *item)
 {
     switch (item->kind) {
     case FROM_TABLE:
+        if (item->table.sample != NULL) {
+            expr_visit_list(&item->table.sample->args, note_subquery, walk);
+            expr_visit(item->table.sample->repeatable, note_subquery, walk);
+        }
         for (uint32_t i = 0; item->table.name.schema == NULL && i < walk->cte_count; i++) {
             if (strcmp(walk->ctes[i], item->table.name.name) == 0) return;
         }

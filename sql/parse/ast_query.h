@@ -414,6 +414,12 @@ enum join_kind { JOIN_INNER, JOIN_LEFT, JOIN_RIGHT, JOIN_FULL, JOIN_CROSS };
 
 struct column_definition;
 
+struct from_sample { // method (args) REPEATABLE (repeatable)
+    struct object_name method;
+    struct expr_list args;
+    struct expr *repeatable; // Or NULL.
+    uint32_t position;
+};
 struct from_item {
     enum from_kind kind;
     uint32_t position;
@@ -426,7 +432,7 @@ struct from_item {
             bool only;               // ONLY t
             const char *index_hint;  // t@i; NULL: none.
             bool no_full_scan;       // t@{NO_FULL_SCAN}
-            const char *unsupported; // "TABLESAMPLE"; else NULL.
+            struct from_sample *sample; // TABLESAMPLE; or NULL.
         } table;
         struct select *query;
         struct {

@@ -224,6 +224,22 @@ static void put_join(struct deparse *deparse, const struct from_item *item)
     put_alias(deparse, item);
 }
 
+static void put_sample(struct deparse *deparse, const struct from_sample *sample)
+{
+    struct deparse inner = within(deparse);
+    put(deparse, " TABLESAMPLE ");
+    put_object_name(deparse, sample->method);
+    for (uint32_t i = 0; i < sample->args.count; i++) {
+        put(deparse, i == 0 ? " (" : ", ");
+        put_expr(&inner, sample->args.items[i]);
+    }
+    put(deparse, ")");
+    if (sample->repeatable == NULL) return;
+    put(deparse, " REPEATABLE (");
+    put_expr(&inner, sample->repeatable);
+    put(deparse, ")");
+}
+
 void put_from(struct deparse *deparse, const struct from_item *item)
 {
     struct deparse inner;
@@ -231,7 +247,6 @@ void put_from(struct deparse *deparse, const struct from_item *item)
     case FROM_TABLE:
         if (item->table.only) put(deparse, "ONLY ");
         put_object_name(deparse, item->table.name);
-        if (item->table.unsupported != NULL) put(deparse, " TABLESAMPLE system (100)"); // Refused again, wherever it is read.
         if (item->table.no_full_scan) {
             put(deparse, "@{");
             if (item->table.index_hint != NULL) {
@@ -245,6 +260,7 @@ void put_from(struct deparse *deparse, const struct from_item *item)
             put_name(deparse, item->table.index_hint);
         }
         put_alias(deparse, item);
+        if (item->table.sample != NULL) put_sample(deparse, item->table.sample);
         break;
     case FROM_SUBQUERY:
         put(deparse, item->lateral ? "LATERAL (" : "(");

@@ -169,6 +169,25 @@ static void from_join(
     }
 }
 
+static void from_sampled(
+    struct convert *convert, struct from_item *item, const PgQuery__RangeTableSample *node)
+{
+    if (node->relation == NULL || node->relation->node_case != NODE(RANGE_VAR)) return;
+    from_table(convert, item, node->relation->range_var);
+    if (item->kind != FROM_TABLE) {
+        convert_unsupported(convert, -1, "TABLESAMPLE of a statement");
+        return;
+    }
+    struct name_list method = convert_names(convert, node->n_method, node->method);
+    struct from_sample *sample = ARENA_NEW(convert->arena, struct from_sample);
+    if (method.count > 1) sample->method.schema = method.items[method.count - 2];
+    sample->method.name = method.count == 0 ? "" : method.items[method.count - 1];
+    sample->position = convert_position(convert, node->location);
+    sample->args = convert_exprs(convert, node->n_args, node->args);
+    sample->repeatable = convert_expr(convert, node->repeatable);
+    item->table.sample = sample;
+}
+
 static void from_any(struct convert *convert, struct from_item *item, const PgQuery__Node *node)
 {
     item->position = POSITION_NONE;
@@ -185,12 +204,7 @@ static void from_any(struct convert *convert, struct from_item *item, const PgQu
             item->query = convert_select(convert, sub->subquery->select_stmt);
         break;
     }
-    case NODE(RANGE_TABLE_SAMPLE):
-        if (node->range_table_sample->relation != NULL &&
-            node->range_table_sample->relation->node_case == NODE(RANGE_VAR))
-            from_table(convert, item, node->range_table_sample->relation->range_var);
-        item->table.unsupported = "TABLESAMPLE";
-        break;
+    case NODE(RANGE_TABLE_SAMPLE): from_sampled(convert, item, node->range_table_sample); break;
     default: convert_unsupported(convert, -1, "XMLTABLE");
     }
 }

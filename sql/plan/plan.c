@@ -7,6 +7,7 @@
 #include "core/invariant.h"
 #include "core/mark.h"
 #include "core/task.h"
+#include "sql/function/sample.h"
 #include "sql/service/named_lock.h"
 #include "sql/plan/plan_internal.h"
 #include "sql/user/privilege.h"
@@ -210,6 +211,11 @@ static struct status build_plan(struct build *build)
     TRY(check_params(binder));
     plan->param_count = binder->param_count;
     planner->slot_count = binder->param_count;
+    plan->seed_slot = PARAM_SEED;
+    if (binder->sample_count > 0) {
+        plan->seed_slot = planner->slot_count++;
+        plan_put_seed(query.rel, plan->seed_slot);
+    }
     bool writes = writes_data(query.rel);
     query.rel = mark_statement(plan->arena, query.rel);
     if (build->values != NULL)
@@ -502,6 +508,7 @@ static void init_run(struct plan_run *run, struct session *session, const struct
     state->account = &run->memory;
     spill_init(&state->spill, session->shard, &run->memory);
     for (uint32_t i = 0; i < param_count && i < plan->param_count; i++) state->slots[i] = params[i];
+    if (plan->seed_slot != PARAM_SEED) state->slots[plan->seed_slot] = datum_real(sample_seed(session));
     state->subqueries = ARENA_ARRAY(&run->arena, struct subquery_state *, plan->subquery_count);
     state->spools = ARENA_ARRAY(&run->arena, struct spool *, plan->spool_count);
     state->writers = ARENA_ARRAY(&run->arena, struct writer *, plan->writer_count);

@@ -8,6 +8,7 @@ struct values {
     struct arena *arena;
     const struct datum *items;
     uint32_t count;
+    uint32_t seed; // The slot of the statement's own.
 };
 
 static void put_in_rel(struct rel *rel, struct values *values);
@@ -18,6 +19,7 @@ static void put(struct scalar **at, void *context)
     struct scalar *scalar = *at;
     if (scalar == NULL) return;
     if (scalar->kind == SCALAR_PARAM) {
+        if (scalar->param == PARAM_SEED) scalar->param = values->seed;
         if (scalar->param >= values->count) return;
         struct datum value = values->items[scalar->param];
         if (!value.null && !type_is_by_value(scalar->type.oid))
@@ -48,6 +50,12 @@ static void put_in_rel(struct rel *rel, struct values *values)
 void plan_put_values(
     struct arena *arena, struct rel *rel, const struct datum *items, uint32_t count)
 {
-    struct values values = {arena, items, count};
+    struct values values = {arena, items, count, PARAM_SEED};
+    put_in_rel(rel, &values);
+}
+
+void plan_put_seed(struct rel *rel, uint32_t slot)
+{
+    struct values values = {.seed = slot};
     put_in_rel(rel, &values);
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "core/deep.h"
+#include "sql/function/sample.h"
 #include "sql/type/collation.h"
 #include "sql/plan/plan_internal.h"
 #include "sql/plan/statistics.h"
@@ -214,8 +215,16 @@ static double compare_selectivity(const struct scalar *conjunct, const struct re
     return SELECTIVITY_RANGE;
 }
 
+static double sample_selectivity(const struct scalar *call)
+{
+    const struct scalar *percent = call->args[0];
+    if (percent->kind != SCALAR_CONST || percent->value.null || !(percent->value.real >= 0)) return SELECTIVITY_CALL;
+    return percent->value.real > 100 ? 1 : percent->value.real / 100;
+}
+
 double plan_selectivity(const struct scalar *conjunct, const struct rel *scan)
 {
+    if (conjunct->kind == SCALAR_CALL && sample_is_call(conjunct->function)) return sample_selectivity(conjunct);
     struct interval interval[1];
     uint32_t count = 0;
     (void)deep_goes_on(1);

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/invariant.h"
+#include "sql/function/sample.h"
 #include "sql/type/json.h"
 #include "sql/plan/plan_internal.h"
 
@@ -161,6 +162,16 @@ static void doc_text(struct plan_printer *explain, const char *key, const char *
     json_print_string(&explain->json, bytes_of_string(value));
 }
 
+static void doc_names(struct plan_printer *explain, const char *const *names, uint32_t count)
+{
+    buffer_append_u8(&explain->json, '[');
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0) buffer_append_string(&explain->json, ", ");
+        json_print_string(&explain->json, bytes_of_string(names[i]));
+    }
+    buffer_append_u8(&explain->json, ']');
+}
+
 static void doc_real(struct plan_printer *explain, const char *key, double value, int digits)
 {
     doc_key(explain, key);
@@ -191,11 +202,62 @@ static char *conjuncts_text(struct plan_printer *explain, const struct scalar_li
     return buffer_string(&out);
 }
 
+static bool is_sample(const struct scalar *conjunct)
+{
+    return conjunct->kind == SCALAR_CALL && sample_is_call(conjunct->function);
+}
+
+static bool is_sampled(const struct node *node)
+{
+    const struct scalar_list *list = node->scan.conjuncts;
+    for (uint32_t i = 0; list != NULL && i < list->count; i++)
+        if (is_sample(list->items[i])) return true;
+    return false;
+}
+
+// "bernoulli ('10'::real) REPEATABLE ('42'::double precision)"
+static void add_sampling(struct plan_printer *explain, uint32_t depth, const struct scalar *call)
+{
+    struct buffer out;
+    buffer_init(&out, explain->arena);
+    buffer_printf(&out, "%s (", call->function->name);
+    scalar_format(&out, call->args[0], &explain->namer);
+    buffer_append_u8(&out, ')');
+    if (call->args[2]->value.integer == 0) {
+        buffer_append_string(&out, " REPEATABLE (");
+        scalar_format(&out, call->args[1], &explain->namer);
+        buffer_append_u8(&out, ')');
+    }
+    add_property(explain, depth, "Sampling", buffer_string(&out));
+}
+
+static void doc_sampling(struct plan_printer *explain, const struct scalar *call)
+{
+    struct buffer percent, seed;
+    buffer_init(&percent, explain->arena);
+    buffer_init(&seed, explain->arena);
+    scalar_format(&percent, call->args[0], &explain->namer);
+    scalar_format(&seed, call->args[1], &explain->namer);
+    const char *parameters[] = {buffer_string(&percent)};
+    doc_text(explain, "Sampling Method", call->function->name);
+    doc_key(explain, "Sampling Parameters");
+    doc_names(explain, parameters, 1);
+    if (call->args[2]->value.integer == 0) doc_text(explain, "Repeatable Seed", buffer_string(&seed));
+}
+
 static void add_conjuncts(struct plan_printer *explain, uint32_t depth, const char *label,
     const struct scalar_list *list)
 {
-    if (list == NULL || list->count == 0) return;
-    add_property(explain, depth, label, conjuncts_text(explain, list));
+    struct scalar_list others = {0};
+    for (uint32_t i = 0; list != NULL && i < list->count; i++) {
+        if (is_sample(list->items[i]) && explain->form->json)
+            doc_sampling(explain, list->items[i]);
+        else if (is_sample(list->items[i]))
+            add_sampling(explain, depth, list->items[i]);
+        else
+            scalar_list_add(explain->arena, &others, list->items[i]);
+    }
+    if (others.count > 0) add_property(explain, depth, label, conjuncts_text(explain, &others));
 }
 
 static const char *scan_title(struct plan_printer *explain, const struct node *node)
@@ -211,7 +273,8 @@ static const char *scan_title(struct plan_printer *explain, const struct node *n
         return arena_printf(explain->arena, "Bitmap Index Scan using %s on %s%s", index->name,
             scan->table->name, alias);
     if (full && index->primary)
-        return arena_printf(explain->arena, "Seq Scan%s on %s%s", scan->reverse ? " Backward" : "",
+        return arena_printf(explain->arena, "%s Scan%s on %s%s", is_sampled(node) ? "Sample" : "Seq",
+            scan->reverse ? " Backward" : "",
             scan->table->name, alias);
     return arena_printf(explain->arena, "Index%s Scan%s using %s on %s%s",
         scan->primary == NULL && !index->primary ? " Only" : "", scan->reverse ? " Backward" : "",
@@ -321,16 +384,6 @@ static const char *span_text(const struct node_scan *scan)
     if (scan->access.equal_count == 0 && !bounded) return "FULL SCAN";
     if (scan->access.multi) return bounded ? "several ranges" : "several prefixes";
     return bounded ? "a range" : "a prefix";
-}
-
-static void doc_names(struct plan_printer *explain, const char *const *names, uint32_t count)
-{
-    buffer_append_u8(&explain->json, '[');
-    for (uint32_t i = 0; i < count; i++) {
-        if (i > 0) buffer_append_string(&explain->json, ", ");
-        json_print_string(&explain->json, bytes_of_string(names[i]));
-    }
-    buffer_append_u8(&explain->json, ']');
 }
 
 // Names in JSON as an array, in text between commas.

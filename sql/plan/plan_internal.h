@@ -174,6 +174,7 @@ struct plan {
     uint32_t *output_columns;   // Of the root's layout.
     uint32_t column_count;
     uint32_t param_count, slot_count, subquery_count, spool_count, writer_count;
+    uint32_t seed_slot; // Of samples without a seed of their own; PARAM_SEED: there are none.
     uint32_t capacity;
     bool read_only;
     bool modifies;              // The statement itself is INSERT, UPDATE or DELETE.
@@ -192,6 +193,8 @@ struct plan {
 // plan_custom.c: parameters of the query become these constants.
 void plan_put_values(
     struct arena *arena, struct rel *rel, const struct datum *items, uint32_t count);
+// The seed of samples without one of their own is in that slot.
+void plan_put_seed(struct rel *rel, uint32_t slot);
 
 // Whether the aggregate over a scan can be computed in parts: sql/plan/plan_partial.c.
 bool plan_aggregate_is_partial(const struct rel *rel, const struct node *node);

@@ -99,6 +99,35 @@ out:
     return st;
 }
 
+// Each shard takes the sample of its own rows: the same that one shard would take, and another one each time where no
+// seed is given.
+SQL_TEST(partial, samples, 3)
+{
+    struct status st = STATUS_OK;
+    const char *first, *plan, *text;
+    bool differs = false;
+    TRY(make(test));
+    GIVES("SELECT (SELECT ROW(count(*), sum(id)) FROM t TABLESAMPLE bernoulli (30) REPEATABLE (5)) = "
+          "(SELECT ROW(count(*), sum(id)) FROM (SELECT id FROM t TABLESAMPLE bernoulli (30) REPEATABLE (5) OFFSET 0) s)",
+        "t");
+    TRY(sql_rows(test, "EXPLAIN (ANALYZE) SELECT count(*) FROM t TABLESAMPLE bernoulli (30)", &plan));
+    cr_expect(strstr(plan, "parts=3 cores=3") != NULL && strstr(plan, "Sampling: bernoulli (30)") != NULL, "%s", plan);
+    TRY(sql_rows(test, "SELECT sum(id) FROM t TABLESAMPLE system (30)", &first));
+    for (uint32_t i = 0; i < 4; i++) {
+        TRY(sql_rows(test, "SELECT sum(id) FROM t TABLESAMPLE system (30)", &text));
+        differs |= strcmp(text, first) != 0;
+    }
+    cr_expect(differs, "%s", first);
+    GIVES("SELECT count(*) BETWEEN 1500 AND 2100 FROM t TABLESAMPLE bernoulli (30)", "t");
+    GIVES("SELECT count(*) BETWEEN 1500 AND 2100 FROM t WHERE id IN (SELECT id FROM t TABLESAMPLE bernoulli (30))", "t");
+    // Two of one statement are two samples.
+    GIVES("SELECT count(*) BETWEEN 400 AND 700 FROM t a TABLESAMPLE bernoulli (30) "
+          "JOIN t b TABLESAMPLE bernoulli (30) USING (id)",
+        "t");
+out:
+    return st;
+}
+
 // What the transaction itself has written is in the answer, and what it has read is what it commits against.
 SQL_TEST(partial, within_a_transaction, 3)
 {
