@@ -326,6 +326,21 @@ static struct status read_literal(struct binder *binder, struct type type, struc
     return st;
 }
 
+// '{t,u}'::regclass[]: its items are texts, which are looked up when the expression runs.
+static struct status coerce_names(
+    struct binder *binder, struct scalar **scalar, struct type type, const struct cast *cast, bool is_explicit)
+{
+    struct scalar *literal = *scalar;
+    struct datum value;
+    struct status st = bind_at(binder,
+        read_literal(binder, TYPE_OF(TYPE_TEXT_ARRAY), datum_as_bytes(literal->value), &value), literal->position);
+    if (failed(st)) return st;
+    struct scalar *texts = scalar_const(binder->arena, TYPE_OF(TYPE_TEXT_ARRAY), value, literal->position);
+    *scalar = cast_node(binder, texts, cast, TYPE_OF(type.oid), is_explicit);
+    (*scalar)->unread = (*scalar)->kind == SCALAR_CAST;
+    return st;
+}
+
 static struct status coerce_literal(
     struct binder *binder, struct scalar **scalar, struct type type, bool is_explicit)
 {
@@ -335,6 +350,11 @@ static struct status coerce_literal(
         *scalar = scalar_null(binder->arena, type, literal->position);
         return st;
     }
+    const type_oid element = type_is_array(type.oid) ? type_info(type.oid)->element : 0;
+    const struct cast *names = names_object(element) || element == TYPE_REGTYPE
+        ? cast_find(TYPE_TEXT_ARRAY, type.oid, CAST_EXPLICIT)
+        : NULL;
+    if (names != NULL) return coerce_names(binder, scalar, type, names, is_explicit);
     struct datum value = {0};
     bool by_name = names_object(type.oid) ||
                    (type.oid == TYPE_REGTYPE &&

@@ -105,7 +105,8 @@ static bool is_moment(type_oid oid)
 static bool is_unread_literal(const struct scalar *scalar)
 {
     return scalar->kind == SCALAR_CAST && scalar->args[0]->kind == SCALAR_CONST &&
-           scalar->args[0]->type.oid == TYPE_TEXT && scalar->unread;
+           (scalar->args[0]->type.oid == TYPE_TEXT || scalar->args[0]->type.oid == TYPE_TEXT_ARRAY) &&
+           scalar->unread;
 }
 
 static const char *arithmetic(const struct scalar *scalar)
@@ -202,7 +203,10 @@ static void put_cast(struct text_run *run, const struct scalar *scalar, bool sho
         else
             put_const(run, scalar_const(run->binder.arena, scalar->type, value, 0), true);
     } else if (is_unread_literal(scalar)) {
-        deparse_string(&run->out, datum_as_bytes(arg->value));
+        struct buffer text;
+        buffer_init(&text, run->binder.arena);
+        type_output(&text, &type_context_default, arg->type.oid, arg->value);
+        deparse_string(&run->out, buffer_bytes(&text));
         buffer_append_string(&run->out, "::");
         put_type_text(run, scalar->type);
     } else if (!scalar->cast.is_explicit && (!show_casts || scalar->type.oid == TYPE_RECORD)) {

@@ -32,6 +32,11 @@ static struct status out_of_range(void)
     return status_make(E_ARRAY_SUBSCRIPT, "array subscript out of range");
 }
 
+static struct status source_too_small(void)
+{
+    return status_make(E_ARRAY_SUBSCRIPT, "source array too small");
+}
+
 static struct status too_large(struct function_call *call)
 {
     return status_format(call->arena, E_PROGRAM_LIMIT_EXCEEDED,
@@ -61,7 +66,7 @@ static struct status replace_span(struct function_call *call, const struct array
         if (i >= lower && i <= upper) {
             item = one;
             if (with != NULL && !array_next(with, &item))
-                return status_make(E_ARRAY_SUBSCRIPT, "source array too small");
+                return source_too_small();
         }
         TRY(array_builder_add(&builder, item));
         if ((builder.count & 4095u) == 0) TRY(arena_check(call->arena));
@@ -118,6 +123,77 @@ out:
     return st;
 }
 
+static struct status no_boundaries(struct function_call *call)
+{
+    struct status st = status_make(E_ARRAY_SUBSCRIPT, "array slice subscript must provide both boundaries");
+    return status_detail(call->arena, st,
+        "When assigning to a slice of an empty array value, slice boundaries must be fully specified.");
+}
+
+// An empty array becomes the slice. Items are taken one after the other, whatever the dimensions of `source`.
+static struct status make_block(struct function_call *call, const struct array *array, const int32_t *lower,
+    const int32_t *upper, uint32_t count, const struct array *source, struct datum *result)
+{
+    struct status st = STATUS_OK;
+    struct array_builder builder;
+    struct datum item;
+    int32_t length[ARRAY_DIMENSIONS_MAX];
+    uint64_t wanted = 1;
+    for (uint32_t i = 0; i < count; i++) {
+        if (lower[i] == INT32_MIN || upper[i] == INT32_MAX) return no_boundaries(call);
+        const int64_t span = 1 + (int64_t)upper[i] - lower[i];
+        if (span < 0 || span > ARRAY_COUNT_MAX) return too_large(call);
+        length[i] = (int32_t)span;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        wanted *= (uint64_t)length[i];
+        if (wanted > ARRAY_COUNT_MAX) return too_large(call);
+    }
+    if (wanted > source->count) return source_too_small();
+    array_builder_init(&builder, call->arena, array->element);
+    builder.call = call;
+    if (wanted == 0) return array_builder_finish(&builder, result);
+    for (struct array_cursor with = array_first(source); builder.count < wanted && array_next(&with, &item);)
+        TRY(array_builder_add(&builder, item));
+    st = array_builder_finish_dimensions(&builder, count, length, lower, result);
+
+out:
+    return st;
+}
+
+// The items within the bounds become those of `source`, one after the other; the array keeps its size.
+static struct status replace_block(struct function_call *call, const struct array *array, const int32_t *lower,
+    const int32_t *upper, uint32_t count, const struct array *source, struct datum *result)
+{
+    struct status st = STATUS_OK;
+    struct array_builder builder;
+    struct datum item, taken;
+    int32_t from[ARRAY_DIMENSIONS_MAX], to[ARRAY_DIMENSIONS_MAX];
+    uint64_t wanted = 1;
+    if (count > array->dimensions) return status_make(E_ARRAY_SUBSCRIPT, "wrong number of array subscripts");
+    for (uint32_t i = 0; i < array->dimensions; i++) {
+        const int32_t last = array->lower[i] + array->length[i] - 1;
+        from[i] = i < count && lower[i] != INT32_MIN ? lower[i] : array->lower[i];
+        to[i] = i < count && upper[i] != INT32_MAX ? upper[i] : last;
+        if (from[i] > to[i])
+            return status_make(E_ARRAY_SUBSCRIPT, "upper bound cannot be less than lower bound");
+        if (from[i] < array->lower[i] || to[i] > last) return out_of_range();
+        wanted *= (uint64_t)(to[i] - from[i] + 1);
+    }
+    if (wanted > source->count) return source_too_small();
+    struct array_cursor with = array_first(source);
+    array_builder_init(&builder, call->arena, array->element);
+    builder.call = call;
+    for (struct array_cursor cursor = array_first(array); array_next(&cursor, &item);) {
+        if (array_in_slice(array, builder.count, from, to) && array_next(&with, &taken)) item = taken;
+        TRY(array_builder_add(&builder, item));
+    }
+    st = array_builder_finish_like(&builder, array, result);
+
+out:
+    return st;
+}
+
 BODY(assign_slice)
 {
     struct status st;
@@ -131,21 +207,19 @@ BODY(assign_slice)
     TRY(open_or_empty(call, args[0], &array));
     TRY(read_bounds(args[1], lower, &count));
     TRY(read_bounds(args[2], upper, &count));
-    if (count != 1 || array.dimensions > 1)
-        return status_make(E_FEATURE_NOT_SUPPORTED,
-            "assigning to a slice of several dimensions is not supported");
+    TRY(array_open(args[3], &source));
+    if (array.dimensions > 1) return replace_block(call, &array, lower, upper, count, &source, result);
+    if (count > 1 && array.dimensions == 1)
+        return status_make(E_ARRAY_SUBSCRIPT, "wrong number of array subscripts");
+    if (count > 1) return make_block(call, &array, lower, upper, count, &source, result);
     bool open_low = lower[0] == INT32_MIN, open_high = upper[0] == INT32_MAX;
-    if (array.count == 0 && (open_low || open_high)) {
-        st = status_make(E_ARRAY_SUBSCRIPT, "array slice subscript must provide both boundaries");
-        return status_detail(call->arena, st, "When assigning to a slice of an empty array value, slice boundaries must be fully specified.");
-    }
+    if (array.count == 0 && (open_low || open_high)) return no_boundaries(call);
     if (open_low) lower[0] = array.lower[0];
     if (open_high) upper[0] = array.lower[0] + array.length[0] - 1;
     if (array.count == 0 && (int64_t)lower[0] > (int64_t)upper[0] + 1) return too_large(call);
     if (array.count > 0 && lower[0] > upper[0])
         return status_make(
             E_ARRAY_SUBSCRIPT, "upper bound cannot be less than lower bound");
-    TRY(array_open(args[3], &source));
     struct array_cursor with = array_first(&source);
     st = replace_span(call, &array, lower[0], upper[0], &with, DATUM_NULL, result);
 

@@ -84,8 +84,7 @@ struct datum array_item(const struct array *array, const int32_t *subscripts, ui
     return item_at(array, index);
 }
 
-// Whether element number `index` lies within the bounds in each dimension.
-static bool in_slice(
+bool array_in_slice(
     const struct array *array, uint64_t index, const int32_t *lower, const int32_t *upper)
 {
     for (uint32_t i = array->dimensions; i-- > 0;) {
@@ -119,7 +118,7 @@ struct status array_slice(struct arena *arena, const struct array *array, const 
     if (empty) return array_builder_finish(&builder, result);
     uint64_t index = 0;
     for (struct array_cursor cursor = array_first(array); array_next(&cursor, &item); index++) {
-        if (in_slice(array, index, from, to)) TRY(array_builder_add(&builder, item));
+        if (array_in_slice(array, index, from, to)) TRY(array_builder_add(&builder, item));
         if (index % ITEMS_PER_LOOK == 0) TRY(task_work(task_current(), ITEMS_PER_LOOK * 8));
     }
     TRY(array_builder_finish_dimensions(&builder, array->dimensions, length, ones, result));

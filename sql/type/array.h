@@ -41,6 +41,8 @@ bool array_next(struct array_cursor *cursor, struct datum *item); // False at th
 // The element at these subscripts; NULL when out of bounds or when their number is not that of the
 // dimensions.
 struct datum array_item(const struct array *array, const int32_t *subscripts, uint32_t count);
+// Whether item number `index` lies within the bounds in each dimension.
+bool array_in_slice(const struct array *array, uint64_t index, const int32_t *lower, const int32_t *upper);
 // array[lower:upper] in each dimension, as PostgreSQL: the result's lower bounds are 1.
 // NULL bounds pointers are not allowed; use INT32_MIN and INT32_MAX for open ends.
 CHECKED struct status array_slice(struct arena *arena, const struct array *array,
