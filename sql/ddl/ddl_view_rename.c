@@ -351,6 +351,26 @@ static const char *name_of(struct statement_context *context, const struct table
     return user->kind == RELATION_FUNCTION ? ddl_routine_text(context, user) : ddl_shown(context, user);
 }
 
+// Of RESTRICT: what is over a view that stands in the way, one beneath the other.
+static struct status tell_over(struct statement_context *context, const struct table_desc *view, uint32_t **told,
+    uint32_t *told_count, struct buffer *detail)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < view->depended_by_count; i++) {
+        struct table_desc *over;
+        bool known = false;
+        for (uint32_t k = 0; k < *told_count; k++) known |= (*told)[k] == view->depended_by[i];
+        if (known) continue;
+        TRY(catalog_edit_table(context->task, context->session, context->arena, view->depended_by[i], &over));
+        DDL_APPEND(context->arena, *told, *told_count, over->id);
+        buffer_printf(detail, "\n%s %s depends on %s %s", kind_of(over), name_of(context, over), kind_of(view),
+            name_of(context, view));
+        TRY(tell_over(context, over, told, told_count, detail));
+    }
+out:
+    return st;
+}
+
 struct status ddl_drop_views_using(struct statement_context *context,
     const struct table_desc *table, const struct column_desc *column, enum drop_behavior behavior,
     bool *dropped)
@@ -383,14 +403,18 @@ struct status ddl_drop_views_using(struct statement_context *context,
         TRY(catalog_table_by_id(context->task, context->session, table->id, &table));
         return column != NULL ? forget_alias(context, table, column) : st;
     }
-    st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
-        "cannot drop %s %s %s because other objects depend on it", part,
-        kind_of(table), ddl_shown(context, table));
     buffer_init(&detail, context->arena);
-    for (uint32_t i = 0; i < count; i++)
+    uint32_t *told = NULL, told_count = 0;
+    for (uint32_t i = 0; i < count; i++) DDL_APPEND(context->arena, told, told_count, views[i]->id);
+    for (uint32_t i = 0; i < count; i++) {
         buffer_printf(&detail, "%s%s %s depends on %s %s %s", i == 0 ? "" : "\n",
             kind_of(views[i]), name_of(context, views[i]), part, kind_of(table),
             ddl_shown(context, table));
+        TRY(tell_over(context, views[i], &told, &told_count, &detail));
+    }
+    st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
+        "cannot drop %s %s %s because other objects depend on it", part,
+        kind_of(table), ddl_shown(context, table));
     st = status_detail(context->arena, st, "%s", buffer_string(&detail));
     st = status_hint(context->arena, st, "Use DROP ... CASCADE to drop the dependent objects too.");
 out:
