@@ -329,6 +329,7 @@ BODY(sleep_until)
         *result = DATUM_NULL; \
         return status_make(E_FEATURE_NOT_SUPPORTED, what_ " not supported"); \
     }
+REFUSED(no_channels, "LISTEN and NOTIFY are")
 REFUSED(no_wal, "write-ahead log positions are")
 REFUSED(no_snapshots, "exported snapshots are")
 REFUSED(no_transaction_ids, "transaction ids are")
@@ -398,6 +399,7 @@ static const struct function functions[] = {
     VOLATILE("pg_sleep", 2626, VOID, sleep_seconds, TYPE_FLOAT8),
     VOLATILE("pg_sleep_for", 3935, VOID, sleep_for, TYPE_INTERVAL),
     VOLATILE("pg_sleep_until", 3936, VOID, sleep_until, TYPE_TIMESTAMPTZ),
+    VOLATILE("pg_notify", 3036, VOID, no_channels, TYPE_TEXT, TYPE_TEXT),
     VOLATILE_0("pg_current_wal_lsn", 2849, PG_LSN, no_wal),
     VOLATILE_0("pg_current_wal_insert_lsn", 2852, PG_LSN, no_wal),
     VOLATILE_0("pg_current_wal_flush_lsn", 3330, PG_LSN, no_wal),

@@ -206,6 +206,14 @@ static struct statement *rest_as_statement(struct own *own)
     return statement;
 }
 
+// What holds a statement that is refused by name is refused by the same.
+static void refuse_with(struct own *own, const struct statement *inner)
+{
+    if (inner == NULL || inner->tag != STATEMENT_UNSUPPORTED) return;
+    own->out->tag = STATEMENT_UNSUPPORTED;
+    own->out->as.unsupported = inner->as.unsupported;
+}
+
 // ( name [value], ... )
 static struct option_list explain_options(struct own *own)
 {
@@ -275,6 +283,7 @@ bool own_explain(struct own *own)
     }
     explain->statement = rest_as_statement(own);
     own->out->as_of = explain->statement->as_of;
+    refuse_with(own, explain->statement);
     return true;
 }
 
@@ -309,5 +318,6 @@ bool own_prepare(struct own *own)
     }
     own_expect(own, "as");
     prepare->statement = rest_as_statement(own);
+    refuse_with(own, prepare->statement);
     return true;
 }

@@ -42,6 +42,10 @@ static void copy(struct convert *convert, const PgQuery__CopyStmt *stmt, struct 
     if (stmt->query != NULL) {
         copy->query = pg_statement(convert, stmt->query);
         copy->query->as_of = NULL; // It stands in the COPY.
+        if (copy->query->tag == STATEMENT_UNSUPPORTED) {
+            out->tag = STATEMENT_UNSUPPORTED;
+            out->as.unsupported = copy->query->as.unsupported;
+        }
     }
 }
 

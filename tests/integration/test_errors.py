@@ -93,6 +93,29 @@ class Errors(ClusterTest):
             session.run("DROP TABLE p CASCADE")
             self.assertEqual([notice.rstrip() for notice in session.raw.notices], ["NOTICE:  drop cascades to view pv"])
 
+    def test_what_is_not_there_is_refused_by_name(self):
+        """Also within EXPLAIN, PREPARE and COPY."""
+        cluster = self.cluster("refused", shards=1)
+        merge = "MERGE INTO t USING t s ON t.a = s.a WHEN MATCHED THEN DELETE"
+        with cluster.connect() as session:
+            session.run("CREATE TABLE t (a int, b text)")
+            session.run("UNLISTEN *")  # Nobody listens: what it is to do is done. Drivers' pools send it.
+            for name, statements in (
+                    ("LISTEN", ["LISTEN a"]), ("NOTIFY", ["NOTIFY a", "NOTIFY a, 'x'", "SELECT pg_notify('a', 'b')"]),
+                    ("MERGE", [merge, "EXPLAIN " + merge, "EXPLAIN ANALYZE " + merge, "PREPARE m AS " + merge, "COPY (%s) TO STDOUT" % merge, "WITH m AS (SELECT 1) " + merge]),
+                    ("plpgsql", ["CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'", "CREATE PROCEDURE f() LANGUAGE plpgsql AS 'BEGIN END'"]), ("DO", ["DO 'BEGIN END'"]),
+                    ("TRIGGER", ["CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()", "ALTER TABLE t DISABLE TRIGGER ALL", "CREATE EVENT TRIGGER et ON ddl_command_start EXECUTE FUNCTION f()"]),
+                    ("ROW LEVEL SECURITY", ["ALTER TABLE t ENABLE ROW LEVEL SECURITY", "ALTER TABLE t FORCE ROW LEVEL SECURITY"]), ("POLICY", ["CREATE POLICY p ON t USING (true)", "DROP POLICY p ON t"]),
+                    ("tsvector", ["SELECT to_tsvector('a')", "SELECT 'a'::tsvector"]), ("tsquery", ["CREATE TABLE ts (v tsquery)"]), ("text search", ["CREATE TEXT SEARCH CONFIGURATION c (copy = simple)"]),
+                    ("PARTITION", ["CREATE TABLE pt (a int) PARTITION BY RANGE (a)", "CREATE TABLE p1 PARTITION OF t FOR VALUES FROM (1) TO (2)", "ALTER TABLE t DETACH PARTITION pt"])):
+                for sql in statements:
+                    with self.subTest(sql):
+                        with self.assertRaises(psycopg2.Error) as caught:
+                            session.run(sql)
+                        self.assertEqual(caught.exception.pgcode, "0A000")
+                        self.assertIn(name.lower(), str(caught.exception).lower())
+
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -276,6 +276,21 @@ class Raw(unittest.TestCase):
             return peer.run(*sets, *resets, *shows, *sets, "RESET ALL", *shows, *sets, "DISCARD ALL", *shows, "BEGIN", *sets, "RESET ALL", "ROLLBACK", *shows)
         self.both(run)
 
+    def test_rows_before_an_error(self):
+        """They are sent, but those of the failing row's own batch; RowDescription goes before what fails as it runs."""
+        def shape(peer, sql):
+            (_, answer), = peer.run(sql)
+            return [each[0] for each in answer if each[0] != b"D"], sum(each[0] == b"D" for each in answer)
+        late = "SELECT 1 / (50000 - x) FROM generate_series(1, 100000) x"
+        kinds, rows = [], []
+        for peer in self.peers():
+            peer.start()
+            found = [shape(peer, sql) for sql in (late, "SELECT x FROM generate_series(1, 5) x ORDER BY 1 / (3 - x)", "SELECT sum(1 / (3 - x)) FROM generate_series(1, 5) x", "SELECT nosuch", "SELECT 'x'::int")]
+            kinds.append([each for each, _ in found])
+            rows.append(found[0][1])
+        self.assertEqual(kinds[1], kinds[0])
+        self.assertTrue(rows[0] - 1024 <= rows[1] <= rows[0] == 49999, rows)
+
     def test_names_that_are_too_long(self):
         """They are cut between characters, and who wrote them is told, of every name that the grammar has come to."""
         long, more = "l" * 70, "m" * 64
