@@ -87,6 +87,7 @@ bool deep_goes_on(uint32_t steps)
 {
     struct task *task = task_current();
     if (task == NULL || task->nosuspend_depth != 1 || task->shard->reactor->deep == NULL) return true;
+    if (task->cancelled) return false; // At once: whoever goes on regardless shall not do so until the next look.
     nosuspend_end(task);
     const struct status st = task_work(task, (uint64_t)steps * STEP_WORK);
     nosuspend_begin(task);

@@ -29,6 +29,10 @@ static uint32_t item_of(
     struct planner *planner, struct rel *const *items, uint32_t count, var_id var)
 {
     for (uint32_t i = 0; i < count; i++) {
+        if (items[i]->kind == REL_SCAN) {
+            if (var >= items[i]->scan.base && var - items[i]->scan.base < items[i]->scan.table->column_count) return i;
+            continue;
+        }
         if (!deep_goes_on(1 + planner->binder->var_count / 32)) break;
         struct var_set given = var_set_new(planner->arena, planner->binder->var_count);
         rel_output_vars(items[i], &given);
