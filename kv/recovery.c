@@ -267,6 +267,20 @@ static struct status log_open_own(struct task *task, struct kv_shard *kv, struct
     return log_writer_open(task, &options, replay == NULL ? NULL : replay_record, replay, &kv->log);
 }
 
+// Stores of replicas that were erased, or replaced by a snapshot, just before a crash: their lines were written first.
+static void erase_left(struct task *task, const char *dir, const struct recovery_replica *replica)
+{
+    const bool gone = replica->state == RECOVERY_GONE;
+    uint64_t from = replica->generation - (replica->generation > 0 && !gone), to = replica->generation + 2 * gone;
+    for (uint64_t generation = from; generation < to; generation++) {
+        struct status st =
+            replica_home_erase(task, recovery_home(task->arena, dir, replica->slice, generation));
+        if (failed(st))
+            log_warning(0, "slice %llu: what is left of an erased replica stays: %s",
+                (unsigned long long)replica->slice, st.message);
+    }
+}
+
 static struct status open_slices(struct task *task, struct kv_shard *kv)
 {
     struct kv_node *node = kv->node;
@@ -280,9 +294,9 @@ static struct status open_slices(struct task *task, struct kv_shard *kv)
     for (uint32_t i = 0; i < store->replica_count; i++) {
         const struct recovery_replica *replica = &store->replicas[i];
         struct slice *slice;
-        if (replica->state == RECOVERY_GONE ||
-            kv_slice_shard(replica->slice, node->node->shard_count) != kv->shard->index)
-            continue;
+        if (kv_slice_shard(replica->slice, node->node->shard_count) != kv->shard->index) continue;
+        erase_left(task, node->dir, replica);
+        if (replica->state == RECOVERY_GONE) continue;
         struct slice_options options = {
             .id = replica->slice,
             .generation = replica->generation,

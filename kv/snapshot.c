@@ -11,6 +11,7 @@
 #include "core/mark.h"
 #include "core/rpc.h"
 #include "kv/cluster.h"
+#include "kv/maintenance.h"
 #include "kv/move_side.h"
 #include "kv/range_record.h"
 #include "kv/recovery.h"
@@ -320,6 +321,21 @@ out:
     return st;
 }
 
+static struct status no_room(void)
+{
+    return status_make(E_DISK_FULL, "no room on the disk for a snapshot");
+}
+
+// Stores do not survive a full disk, and this one is not alone on it: what would fill it is not begun.
+static bool has_room(const struct kv_shard *kv, const struct incoming *incoming)
+{
+    uint64_t wanted = 0;
+    for (uint32_t i = 0; i < incoming->count; i++)
+        wanted += incoming->files[i].bytes - incoming->files[i].have;
+    const uint64_t left = kv->disk_free_bytes > wanted ? kv->disk_free_bytes - wanted : 0;
+    return kv->disk_bytes == 0 || (!kv->disk_full && !maintenance_room_short(kv->disk_bytes, left));
+}
+
 static struct status piece_take(struct task *task, struct incoming *incoming,
     struct codec_reader *in, uint32_t file)
 {
@@ -328,6 +344,7 @@ static struct status piece_take(struct task *task, struct incoming *incoming,
     struct status st;
     if (file >= incoming->count || !codec_done(in)) return replica_malformed();
     struct incoming_file *into = &incoming->files[file];
+    if (incoming->slice->kv->disk_full) return no_room();
     if (offset != into->have || data.size > into->bytes - offset) return replica_malformed();
     TRY(file_switch(task, incoming, file));
     TRY(disk_write(task, &incoming->file, offset, data.data, data.size, 0));
@@ -496,6 +513,7 @@ static struct status receive(
     uint64_t applied = 0;
     struct status st;
     TRY(home_prepare(task, incoming));
+    if (!has_room(incoming->slice->kv, incoming)) TRY(no_room());
     buffer_init(&out, task->arena);
     for (uint32_t i = 0; i < incoming->count; i++)
         codec_put_u64(&out, incoming->files[i].have);
@@ -538,6 +556,9 @@ static struct status serve_snapshot(
     if (incoming.file.handle >= 0 && failed(disk_close(task, &incoming.file)))
         log_warning(0, "slice %llu: a file of a snapshot could not be closed",
             (unsigned long long)id);
+    // What is there of it is worth less than the room.
+    if (status_is(st, E_DISK_FULL) && failed(replica_home_erase(task, incoming.home)))
+        log_warning(0, "slice %llu: the beginning of a snapshot could not be erased", (unsigned long long)id);
     slice->receiving = false;
     slice->receiver = NULL;
     slice_let_go(slice);

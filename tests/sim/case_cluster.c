@@ -479,6 +479,54 @@ static void disk_full_say(struct world_node *node, bool full)
         world_spawn(node, i, "sim-disk", disk_say, full ? node : NULL);
 }
 
+// Node 3 has no room as soon as it is there, and what it has stays as it is.
+static uint64_t generation_of[KV_SLICES_MAX + 1];
+
+static void fill_third(struct kv_world *kv, struct world_node *node, struct slice *slice)
+{
+    if (node->id != 3) return;
+    slice->kv->disk_full = true;
+    slice->kv->disk_bytes = UINT64_C(100) << 30;
+    slice->kv->disk_free_bytes = UINT64_C(1) << 20;
+    if (generation_of[slice->id] == 0) generation_of[slice->id] = slice->generation + 1;
+    if (slice->generation >= generation_of[slice->id])
+        sim_violation(kv->world.run, "a snapshot was taken over on a full disk");
+}
+
+static bool third_is_full(void *arg)
+{
+    struct cluster_run *cluster = arg;
+    kv_world_replicas_each(&cluster->kv, fill_third);
+    return false;
+}
+
+// It lags, and who leads has in memory nothing of what it lacks.
+SIM_CASE(cluster_snapshot_no_room, "a full disk takes no snapshots, and takes them as soon as there is room")
+{
+    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
+    struct world *world = &cluster->kv.world;
+    memset(generation_of, 0, sizeof generation_of);
+    cluster_begin(cluster, run, 3, 300, NULL);
+    marks_bend_stop();
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
+    world_run(world, NULL, NULL, 20 * WORLD_SECOND);
+    world->nodes[2].wanted = false;
+    sim_node_crash(world->nodes[2].machine);
+    world_run(world, NULL, NULL, 8 * WORLD_SECOND);
+    for (uint32_t i = 0; i < 2; i++) {
+        world->nodes[i].wanted = false;
+        sim_node_stop(world->nodes[i].machine);
+    }
+    world_run(world, NULL, NULL, 5 * WORLD_SECOND);
+    for (uint32_t i = 0; i < 3; i++)
+        world->nodes[i].wanted = true;
+    world_run(world, third_is_full, cluster, 20 * WORLD_SECOND);
+    if (!run->violated) disk_full_say(&world->nodes[2], false);
+    world_run(world, NULL, NULL, 10 * WORLD_SECOND);
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
+    cluster_end(cluster);
+}
+
 static uint64_t newest_slice;
 
 static void note_newest(struct kv_world *kv, struct world_node *node, struct slice *slice)

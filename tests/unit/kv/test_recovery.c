@@ -3,6 +3,8 @@
 // A store is opened by programs that know its format, and by no other; refusing changes nothing in it.
 #include "tests/unit/kv/kv_harness.h"
 
+#include <stdio.h>
+
 #include "core/disk.h"
 #include "core/version.h"
 #include "kv/recovery.h"
@@ -84,6 +86,56 @@ KV_TEST(recovery, the_format_before_is_raised)
     CHECK(strstr(text, arena_printf(task->arena, "isopod store 3\nwritten by %s\n", version_number())) == text);
     TRY(read_now(task, "a", &value));
     CHECK(is_text(value, "1"));
+out:
+    return st;
+}
+
+static struct status junk_make(struct task *task, const struct kv_test *test, const char *folder)
+{
+    struct status st;
+    TRY(disk_mkdir(task, arena_printf(task->arena, "%s/%s", test->options.dir, folder)));
+    st = disk_write_file(task, arena_printf(task->arena, "%s/%s/current.wt", test->options.dir, folder),
+        BYTES_LITERAL("left"));
+out:
+    return st;
+}
+
+static bool is_empty(struct task *task, const struct kv_test *test, const char *folder)
+{
+    char **names;
+    struct status st = disk_list(task, arena_printf(task->arena, "%s/%s", test->options.dir, folder), &names);
+    return status_is(st, E_UNDEFINED_FILE) || (!failed(st) && *names == NULL);
+}
+
+// A replica's line is written before its files are erased, so that it is gone after a crash; its room must not be.
+KV_TEST(recovery, what_a_crash_left_of_erased_replicas_goes)
+{
+    struct status st = STATUS_OK;
+    const struct kv_test *test = arg;
+    struct bytes value;
+    char *text;
+    TRY(put_now(task, "a", "1"));
+    TRY(kv_stop(task));
+    TRY(store_text(task, test, &text));
+    CHECK(strstr(text, "replica 1 0 founded 0\n") != NULL || strstr(text, "replica 1 0 here 0\n") != NULL);
+    const char *rest = strchr(strstr(text, "replica 1 0 "), '\n') + 1, *others = rest;
+    const char *head = arena_string(task->arena, bytes_of((const uint8_t *)text, (size_t)(strstr(text, "replica 1 0 ") - text)));
+    // Slice 1 is of the second generation, as after a snapshot; slices 88 and 89 were here.
+    char *from = arena_printf(task->arena, "%s/slice-1", test->options.dir);
+    CHECK(rename(from, arena_printf(task->arena, "%s.1", from)) == 0);
+    TRY(junk_make(task, test, "slice-1"));
+    TRY(junk_make(task, test, "slice-88"));
+    TRY(junk_make(task, test, "slice-89.3"));
+    TRY(junk_make(task, test, "slice-89.4"));
+    TRY(disk_write_file(task, arena_printf(task->arena, "%s/STORE", test->options.dir),
+        bytes_of_string(arena_printf(task->arena,
+            "%sreplica 1 1 founded 0\n%sreplica 88 0 gone 0\nreplica 89 3 gone 0\n", head, others))));
+    TRY(kv_start(task, &test->options));
+    TRY(read_now(task, "a", &value));
+    CHECK(is_text(value, "1"));
+    CHECK(is_empty(task, test, "slice-1") && is_empty(task, test, "slice-88"));
+    CHECK(is_empty(task, test, "slice-89.3") && is_empty(task, test, "slice-89.4"));
+    CHECK(!is_empty(task, test, "slice-1.1"));
 out:
     return st;
 }
