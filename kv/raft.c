@@ -269,7 +269,6 @@ void raft_campaign(struct raft *raft)
 
 void raft_stand(struct raft *raft, bool still)
 {
-    invariant(raft->role != RAFT_LEADER);
     raft->still = still;
     if (still && raft->role != RAFT_FOLLOWER) raft_become_follower(raft, raft->term, 0);
 }

@@ -264,7 +264,7 @@ CHECKED struct status raft_force_alone(struct raft *raft);
 // Campaigns now (a test's or an operator's wish; a learner does not).
 void raft_campaign(struct raft *raft);
 // Until it is told otherwise a replica that stands still begins no campaign, and one that is under way ends: its state is
-// about to be replaced by another node's. It votes for others. Only for who does not lead.
+// about to be replaced by another node's. It votes for others. A leader is one no more.
 void raft_stand(struct raft *raft, bool still);
 // The leader's node is gone: do not wait for the timeout.
 void raft_leader_lost(struct raft *raft);

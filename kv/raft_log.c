@@ -157,6 +157,21 @@ void raft_log_fail(struct raft_log *log, struct status st)
     proposals_fail(log, ambiguous());
 }
 
+void raft_log_state_lost(struct raft_log *log)
+{
+    if (!log->started || log->stopped || log->failed || log->shard == NULL) return;
+    log->state_lost = true;
+    raft_shard_dirty(log->shard, log); // Whoever finds it out may be in the midst of consensus.
+}
+
+static void give_up_part(struct raft_log *log)
+{
+    raft_stand(&log->raft, true);
+    log->raft.damaged = true;
+    log->raft.quiet = false; // It says so from time to time.
+    proposals_fail(log, ambiguous());
+}
+
 // --- to the disk ---------------------------------------------------------------------------------
 
 static void slot_durable(struct log_append *append, struct status st)
@@ -302,6 +317,7 @@ static void leading_tell(struct raft_log *log)
 void raft_log_pump(struct raft_log *log)
 {
     if (log->stopped || log->failed) return;
+    if (log->state_lost && !log->raft.damaged) give_up_part(log);
     struct status st = hand_over(log);
     (void)st.code; // No room on the disk: at the next tick.
     raft_flush(&log->raft);

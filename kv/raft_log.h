@@ -75,6 +75,7 @@ struct raft_log {
     log_position hard_position;    // Of the last hard state; 0: there is none.
     bool leading;                  // `leading` was called, and `following` not since.
     bool started, stopped, failed;
+    bool state_lost; // See raft_log_state_lost.
 
     // The module's own.
     struct raft_log_replay *replay; // Until raft_log_start.
@@ -139,6 +140,10 @@ CHECKED struct status raft_log_start(
 void raft_log_stop(struct raft_log *log);
 // The shard's log has failed: everything under way fails.
 void raft_log_fail(struct raft_log *log, struct status st);
+// What the log is applied to has failed, while the log itself goes on: until the next start the replica takes part in
+// nothing, as one whose log is damaged; others lead, and have it replaced. Everything under way fails. Takes effect with
+// the shard's turn; for groups of several members alone.
+void raft_log_state_lost(struct raft_log *log);
 
 // Never suspends. K_NOT_LEADER when it does not lead, 53200 too much is uncommitted, or as
 // log_writer_append; nothing was logged then.

@@ -50,6 +50,8 @@ void slice_fail(struct slice *slice, struct status st, const char *what)
     slice->failed = status_make(E_IO_ERROR, "this part of the store has failed");
     wait_queue_wake_all(&slice->admit_waiters, slice->failed);
     wait_queue_wake_all(&slice->ceiling_waiters, slice->failed);
+    // It can answer nobody, however well its log goes: another one is to lead, where there is one.
+    if (slice->leased) raft_log_state_lost(&slice->log);
 }
 
 static void own_task_ended(struct task *task, struct status st, void *arg)

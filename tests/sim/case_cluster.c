@@ -106,6 +106,47 @@ SIM_CASE(cluster_disk_full, "a node whose disk is full, and one whose sync fails
     cluster_end(cluster);
 }
 
+static struct {
+    uint32_t node; // As the cluster numbers it.
+    uint64_t acknowledged;
+    bool done;
+} store_failure;
+
+static void fail_store(struct kv_world *kv, struct world_node *node, struct slice *slice)
+{
+    if (node->id != store_failure.node || !slice->running) return;
+    (void)kv;
+    slice_fail(slice, status_make(E_IO_ERROR, "a disk says so"), "applying an entry");
+    store_failure.done = true;
+}
+
+static bool goes_on_without(void *arg)
+{
+    const struct cluster_run *cluster = arg;
+    return cluster->clients.acknowledged > store_failure.acknowledged + 40;
+}
+
+// A table of its store cannot be read or written, while the log can: it would lead on and answer nobody.
+SIM_CASE(cluster_store_fails, "slices whose leader's store has failed are led by others")
+{
+    struct cluster_run *cluster = ARENA_NEW(&run->arena, struct cluster_run);
+    struct world *world = &cluster->kv.world;
+    memset(&store_failure, 0, sizeof store_failure);
+    cluster_begin(cluster, run, 3, 3000, NULL);
+    marks_bend_stop();
+    world_expect(world, "three voters", cluster_is_replicated, cluster, 120 * WORLD_SECOND);
+    world_run(world, NULL, NULL, 2 * WORLD_SECOND);
+    store_failure.node = cluster->kv.slices[1].server == 0 ? 1 : cluster->kv.slices[1].server;
+    kv_world_replicas_each(&cluster->kv, fail_store);
+    SIM_CHECK(run, store_failure.done);
+    world_run(world, NULL, NULL, 5 * WORLD_SECOND);
+    store_failure.acknowledged = cluster->clients.acknowledged;
+    world_expect(world, "the others to go on", goes_on_without, cluster, 30 * WORLD_SECOND);
+    sim_node_crash(world->nodes[store_failure.node - 1].machine); // It recovers from its log.
+    workload_cut(&cluster->clients.work);
+    cluster_end(cluster);
+}
+
 // A replica that leads as far as consensus knows, and has not committed anything in its term: its snapshots fail, and
 // who could commit with it is not heard for a while.
 static void fail_early(struct kv_world *kv, struct world_node *node, struct slice *slice)
