@@ -84,8 +84,16 @@ class Script:
         out, self.rest = self.rest[:count], self.rest[count:]
         return out
 
+    def old_error(self):
+        """Who asks for a protocol before the third gets its form of an error: text up to a zero byte, and then the end."""
+        while self.read(1) != b"\0":
+            pass
+        raise AssertionError("more after the error of an old protocol: %r" % self.read(1))
+
     def message(self):
         head = self.read(5)
+        if head == b"EFATA" and self.sent and self.sent[-1][4:6] < b"\0\3":
+            self.old_error()
         size, = struct.unpack("!I", head[1:])
         if head[0] not in ANSWERS or size < 4 or size > 1 << 20:
             raise AssertionError("no message of the protocol: %r" % head)
