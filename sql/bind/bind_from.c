@@ -2,6 +2,7 @@
 //
 // FROM: table references, joins and the names they bring. What these names mean: sql/bind/bind_column.c.
 #include "core/deep.h"
+#include "core/work.h"
 #include "sql/bind/bind.h"
 #include "sql/bind/resolution.h"
 #include "sql/catalog/statement_table.h"
@@ -657,7 +658,6 @@ static struct range_column *find_plain(
     (void)binder;
     struct range_column *found = NULL;
     *ambiguous = false;
-    (void)deep_goes_on(names->column_count / 8);
     for (uint32_t i = 0; i < names->column_count; i++) {
         if (names->columns[i].merged || strcmp(names->columns[i].name, name) != 0) continue;
         if (found != NULL) *ambiguous = true;
@@ -670,6 +670,7 @@ static struct status using_column(struct binder *binder, struct from_names *name
     const char *side, uint32_t position, struct range_column **column)
 {
     bool ambiguous;
+    if (!deep_goes_on(1 + names->column_count / 8)) return task_check(task_current());
     *column = find_plain(binder, names, name, &ambiguous);
     if (*column == NULL)
         return bind_error(binder, position, E_UNDEFINED_COLUMN,
@@ -727,6 +728,7 @@ static struct status merge_using(struct binder *binder, const struct from_item *
     // What the columns have in common is told before how they compare.
     for (uint32_t i = 0; i < using->count; i++) {
         struct scalar *equal;
+        if (!deep_goes_on(1)) return task_check(task_current());
         TRY(bind_operator(binder, "=", compared[2 * i], compared[2 * i + 1], POSITION_NONE, &equal)); // Told without a place.
         scalar_list_add_conjuncts(binder->arena, &join->join.on, equal);
     }
@@ -742,6 +744,7 @@ static struct status natural_columns(struct binder *binder, struct from_names *l
     for (uint32_t i = 0; i < left->column_count; i++) {
         bool ambiguous;
         if (left->columns[i].merged || left->columns[i].hidden) continue;
+        if (!deep_goes_on(1 + right->column_count / 8)) return task_check(task_current());
         struct range_column *r =
             find_plain(binder, right, left->columns[i].name, &ambiguous);
         if (r != NULL && !r->hidden) using->items[using->count++] = left->columns[i].name;

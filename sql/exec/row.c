@@ -122,8 +122,6 @@ static void add_value_column(struct row_index *out, uint32_t ordinal)
 {
     const struct column_desc *column = &out->table->columns[ordinal];
     uint32_t at = out->value_count;
-    for (uint32_t i = 0; i < out->value_count; i++)
-        if (out->values[i].ordinal == ordinal) return;
     while (at > 0 && out->values[at - 1].column_id > column->id) {
         out->values[at] = out->values[at - 1];
         at--;
@@ -135,6 +133,17 @@ static void add_value_column(struct row_index *out, uint32_t ordinal)
         .has_missing = column->missing.size > 0,
     };
     out->value_count++;
+}
+
+static bool has_value_column(const struct row_index *index, uint32_t ordinal)
+{
+    // As a rule it lies where its ordinal says, or a little before.
+    const uint32_t near = ordinal < index->value_count ? ordinal + 1 : index->value_count;
+    for (uint32_t i = near; i > 0; i--)
+        if (index->values[i - 1].ordinal == ordinal) return true;
+    for (uint32_t i = near; i < index->value_count; i++)
+        if (index->values[i].ordinal == ordinal) return true;
+    return false;
 }
 
 static bool in_exact_key(const struct row_index *index, uint32_t ordinal)
@@ -158,12 +167,13 @@ static void choose_value_columns(struct row_index *out)
         uint32_t ordinal = out->keys[i].ordinal;
         if (ordinal >= table->column_count) continue;
         bool suffix = i >= out->column_count;
-        if ((suffix && out->unique) || !type_key_is_exact(out->keys[i].type))
+        if (((suffix && out->unique) || !type_key_is_exact(out->keys[i].type)) && !has_value_column(out, ordinal))
             add_value_column(out, ordinal);
     }
     for (uint32_t i = 0; i < out->index->stored_count; i++) {
         uint32_t ordinal = column_ordinal(table, out->index->stored[i]);
-        if (ordinal != ROW_SLOT_NONE && !in_exact_key(out, ordinal)) add_value_column(out, ordinal);
+        if (ordinal != ROW_SLOT_NONE && !in_exact_key(out, ordinal) && !has_value_column(out, ordinal))
+            add_value_column(out, ordinal);
     }
 }
 
@@ -217,9 +227,7 @@ out:
 
 bool row_index_has(const struct row_index *index, uint32_t ordinal)
 {
-    for (uint32_t i = 0; i < index->value_count; i++)
-        if (index->values[i].ordinal == ordinal) return true;
-    return in_exact_key(index, ordinal);
+    return has_value_column(index, ordinal) || in_exact_key(index, ordinal);
 }
 
 // --- key columns ---------------------------------------------------------------------------------------

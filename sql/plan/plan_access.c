@@ -6,6 +6,7 @@
 #include "core/deep.h"
 #include "core/invariant.h"
 #include "core/mark.h"
+#include "core/work.h"
 #include "sql/type/collation.h"
 #include "sql/plan/plan_internal.h"
 
@@ -759,6 +760,7 @@ struct status plan_scan_cost(struct planner *planner, struct rel *rel,
     struct status st;
     struct access_plan plan = {.planner = planner, .rel = rel};
     struct candidate best;
+    if (!deep_goes_on(1 + rel->scan.table->column_count / 8)) return task_check(task_current());
     access_begin(&plan, more, needed);
     TRY(choose(&plan, &best));
     struct scalar_list residual = {0};
@@ -777,6 +779,7 @@ struct status plan_scan(struct planner *planner, struct rel *rel, const struct s
     struct status st = STATUS_OK;
     struct access_plan plan = {.planner = planner, .rel = rel, .want = want};
     struct candidate best;
+    if (!deep_goes_on(1 + rel->scan.table->column_count / 8)) return task_check(task_current());
     access_begin(&plan, more, needed);
     TRY(choose(&plan, &best));
     bool full = best.equal_count == 0 && best.range_conjuncts.count == 0 &&

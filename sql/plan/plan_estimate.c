@@ -338,9 +338,10 @@ static bool says_no_more(const struct scalar_list *on, uint32_t at, const struct
             continue;
         for (uint32_t i = 0; i < at; i++) {
             const struct scalar *former = on->items[i];
-            if (scalar_compare_of(former) != COMPARE_EQ) continue;
+            if (former->kind != SCALAR_CALL || former->arg_count != 2) continue;
             for (uint32_t s = 0; s < 2; s++)
-                if (former->args[s]->kind == SCALAR_VAR && former->args[s]->var == column->var)
+                if (former->args[s]->kind == SCALAR_VAR && former->args[s]->var == column->var &&
+                    scalar_compare_of(former) == COMPARE_EQ)
                     return true;
         }
     }

@@ -276,6 +276,9 @@ SQL_TEST(cancel, planning_and_wide_rows_are_looked_at_as_they_go, 1)
         bool ended;
         TRY(cancel(test, arena_printf(&arena, "SELECT %s FROM w", sums), at, &ended));
     }
+    bool joined = false;
+    for (uint64_t at = 1; !joined; at += 1 + at / 4)
+        TRY(cancel(test, "SELECT count(*) FROM w a NATURAL JOIN w b NATURAL JOIN w c", at, &joined));
     (void)looks_at(test, arena_printf(&arena, "SELECT %s FROM w", sums));
 
 out:
