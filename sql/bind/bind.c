@@ -316,10 +316,12 @@ static void note_reading(
     resolution_read_literal(binder->resolutions, literal, buffer_bytes(&text));
 }
 
-// Reading a long one may yield. (What names something is short, and waits for nothing here.)
+// Reading a long one may yield. (What names something is short, and waits for nothing here.) jsonb of some KiB is long
+// when it nests deep, since each level is copied into the one around it.
 static struct status read_literal(struct binder *binder, struct type type, struct bytes text, struct datum *value)
 {
-    const bool yields = text.size >= WORK_BYTES && may_yield(binder);
+    const size_t least = type.oid == TYPE_JSONB ? WORK_BYTES / 8 : WORK_BYTES;
+    const bool yields = text.size >= least && may_yield(binder);
     if (yields) nosuspend_end(binder->task);
     const struct status st = type_input(binder->arena, binder->types, type, text, value);
     if (yields) nosuspend_begin(binder->task);

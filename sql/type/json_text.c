@@ -11,7 +11,8 @@
 #include "sql/type/utf8.h"
 
 #define SHALLOW_BYTES 64 // Text that cannot nest deeply.
-#define SHORT_BYTES (16u << 10) // Text that is read before anybody would wait for it.
+#define DEEP_LEVEL 16u   // What is copied fewer times needs no care.
+#define SHORT_BYTES (4u << 10) // Text that is read before anybody would wait for it, however deep it nests.
 #define POLL_BYTES (16u << 10)
 #define E_UNTRANSLATABLE_CHARACTER SQLSTATE('2', '2', 'P', '0', '5')
 
@@ -19,6 +20,7 @@ struct parser {
     struct task *task;    // NULL: it does not yield.
     struct arena *arena;
     struct arena scratch; // For a scalar at a time.
+    struct arena levels[2]; // For containers that are nested deep: those of odd and of even depth.
     struct bytes text;
     size_t at, polled;    // Where it is, and was when it last could yield.
     struct status interrupted; // Whatever else is found then does not count.
@@ -341,10 +343,14 @@ static struct status take_container(struct parser *in, bool object, struct buffe
 {
     struct status st = STATUS_OK;
     struct json_builder builder;
+    const bool deep = out != NULL && in->depth >= DEEP_LEVEL;
+    struct arena *level = deep ? &in->levels[in->depth % 2] : in->arena;
+    if (deep && level->block == NULL) (void)arena_alloc(level, 1); // The block stays.
+    const struct arena_mark mark = arena_mark(level);
     if (++in->depth > JSON_DEPTH_MAX)
         return status_make(E_STATEMENT_TOO_COMPLEX, "stack depth limit exceeded");
     if (out != NULL) {
-        json_builder_init(&builder, in->arena, object);
+        json_builder_init(&builder, level, object);
         builder.task = in->task;
     }
     TRY(object ? take_object(in, out == NULL ? NULL : &builder)
@@ -352,8 +358,11 @@ static struct status take_container(struct parser *in, bool object, struct buffe
     if (out != NULL) {
         TRY(json_builder_finish(&builder, out));
         TRY(arena_check(in->arena));
+        TRY(arena_check(level));
     }
     in->depth--;
+    // `out` is of the other arena, as the outer container is: nothing of this one, or of those in it, is wanted.
+    if (deep) arena_release(level, mark);
 out:
     return st;
 }
@@ -400,6 +409,7 @@ static struct status run(
 {
     struct parsing work = {.parser = {.task = task, .arena = arena, .text = text}, .out = out};
     arena_init(&work.parser.scratch, arena->account);
+    for (uint32_t i = 0; i < 2; i++) arena_init(&work.parser.levels[i], arena->account);
     if (text.size <= SHALLOW_BYTES)
         parse(&work);
     else if (text.size <= SHORT_BYTES)
@@ -407,6 +417,7 @@ static struct status run(
     else
         deep_call(task, parse, &work);
     arena_fini(&work.parser.scratch);
+    for (uint32_t i = 0; i < 2; i++) arena_fini(&work.parser.levels[i]);
     return failed(work.parser.interrupted) ? work.parser.interrupted : work.parser.st;
 }
 

@@ -207,6 +207,8 @@ out:
 
 #define MANY 700u
 #define PARTS_PER_LOOK 64u
+#define DEEP 5000u      // Levels of one literal,
+#define DEEP_BYTES 9ull // each of them so long.
 #define VALUES_PER_LOOK 8192u
 
 // "a0b, a1b, ..."
@@ -280,6 +282,14 @@ SQL_TEST(cancel, planning_and_wide_rows_are_looked_at_as_they_go, 1)
     for (uint64_t at = 1; !joined; at += 1 + at / 4)
         TRY(cancel(test, "SELECT count(*) FROM w a NATURAL JOIN w b NATURAL JOIN w c", at, &joined));
     (void)looks_at(test, arena_printf(&arena, "SELECT %s FROM w", sums));
+    // What nests deep is copied at each level: looked at as it goes, and in memory that is used again.
+    struct buffer deep;
+    buffer_init(&deep, &arena);
+    buffer_append_string(&deep, "SELECT '");
+    for (uint32_t i = 0; i < 2 * DEEP; i++) buffer_append_u8(&deep, i < DEEP ? '[' : ']');
+    buffer_append_string(&deep, "'::jsonb IS NULL");
+    seen = looks_at(test, buffer_string(&deep));
+    cr_expect(seen >= DEEP_BYTES * DEEP / 2 * DEEP / BYTES_PER_LOOK, "%llu looks at a deep literal", (unsigned long long)seen);
 
 out:
     if (env != NULL) env->mono_ns = real_mono_ns;
