@@ -458,6 +458,8 @@ void json_builder_add(struct json_builder *builder, struct bytes key, struct byt
     json_builder_end(builder);
 }
 
+#define SORT_RUN 4096u // Entries that qsort sorts in one go.
+
 static int compare_entries(const void *a, const void *b, void *builder)
 {
     const struct json_entry *x = a, *y = b;
@@ -467,12 +469,56 @@ static int compare_entries(const void *a, const void *b, void *builder)
     return x->order < y->order ? -1 : 1;
 }
 
+// Two sorted runs, `from` to `middle` and on to `end`, into one. False: broken off.
+static bool merge_runs(struct json_builder *builder, const struct json_entry *runs, size_t from, size_t middle, size_t end,
+    struct json_entry *out)
+{
+    size_t a = from, b = middle;
+    for (size_t at = from; at < end; at++) {
+        const bool first = b == end || (a < middle && compare_entries(&runs[a], &runs[b], builder) < 0);
+        if (failed(builder->st)) return false;
+        out[at] = first ? runs[a++] : runs[b++];
+    }
+    return true;
+}
+
+// By runs, since qsort goes on to its end whatever the comparisons say.
+static bool sort_in_runs(struct json_builder *builder)
+{
+    const size_t count = builder->count;
+    for (size_t at = 0; at < count; at += SORT_RUN) {
+        const size_t run = count - at < SORT_RUN ? count - at : SORT_RUN;
+        qsort_r(&builder->entries[at], run, sizeof *builder->entries, compare_entries, builder);
+        if (failed(builder->st)) return false;
+    }
+    if (count <= SORT_RUN) return true;
+    struct json_entry *from = builder->entries;
+    struct json_entry *to = arena_try_alloc(builder->arena, count * sizeof *to);
+    if (to == NULL) { // No room for two lists.
+        qsort_r(builder->entries, count, sizeof *builder->entries, compare_entries, builder);
+        return !failed(builder->st);
+    }
+    for (size_t width = SORT_RUN; width < count; width *= 2) {
+        for (size_t at = 0; at < count; at += 2 * width) {
+            const size_t middle = count - at < width ? count : at + width;
+            const size_t end = count - at < 2 * width ? count : at + 2 * width;
+            if (!merge_runs(builder, from, at, middle, end, to)) return false;
+        }
+        struct json_entry *sorted = to;
+        to = from;
+        from = sorted;
+    }
+    if (from != builder->entries) builder->capacity = builder->count;
+    builder->entries = from;
+    return true;
+}
+
 // Sorted, and of equal keys the last.
 static void sort_entries(struct json_builder *builder)
 {
     uint32_t kept = 0;
     if (builder->count == 0) return;
-    qsort_r(builder->entries, builder->count, sizeof *builder->entries, compare_entries, builder);
+    if (!sort_in_runs(builder)) return;
     for (uint32_t i = 0; i < builder->count; i++) {
         if (i % STEPS_PER_POLL == 0 && !task_goes_on(WORK_BYTES)) return;
         bool last = i + 1 == builder->count ||

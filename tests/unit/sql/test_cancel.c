@@ -62,6 +62,7 @@ static const char *const statements[] = {
     "SELECT count(*) FROM t WHERE a > (SELECT avg(u.a) FROM t u WHERE u.id < t.id)",
     "SELECT a, v FROM t UNION SELECT id, v FROM t EXCEPT SELECT 1, 'x'",
     "SELECT sum(x * 1.000001 ^ 3) FROM unnest((SELECT array_agg(a::numeric) FROM t)) x, generate_series(1, 100)",
+    "SELECT length(jsonb_object_agg(i::text, i)::text) FROM generate_series(1, 200000) i",
     "INSERT INTO e SELECT id, a, v FROM t",
     "UPDATE t SET v = v || 'x' WHERE a > 10",
     "DELETE FROM t",
