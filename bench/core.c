@@ -210,7 +210,7 @@ static struct status echo_listen(struct task *task, void *arg)
 {
     struct listener_options options = {
         .address = "127.0.0.1:0", .input_bytes_max = 64u << 10, .on_accept = echo_accept};
-    return net_listen(task->shard, &options, arg);
+    return net_listen(task, &options, arg);
 }
 
 struct pinger {

@@ -566,7 +566,7 @@ static struct status shard_start(struct task *task, void *arg)
         .input_bytes_max = INPUT_BYTES_MAX,
         .on_accept = accepted,
         .arg = home};
-    TRY(net_listen(task->shard, &options, &home->listener));
+    TRY(net_listen(task, &options, &home->listener));
     if (server->tls != NULL) {
         tls_context_retain(server->tls);
         home->tls = server->tls;

@@ -11,6 +11,8 @@
 #include "core/reactor.h"
 #include "core/tls.h"
 
+#define LISTEN_AGAIN_NS UINT64_C(20000000)
+
 struct listener {
     struct shard *shard;
     struct listener_options options;
@@ -121,14 +123,9 @@ static void accept_complete(struct net_op *op)
     if (last) listener_op_ended(listener);
 }
 
-struct status net_listen(
-    struct shard *shard, const struct listener_options *options, struct listener **created)
+// The error, or 0.
+static int listen_once(struct shard *shard, struct listener *listener)
 {
-    struct listener *listener = calloc(1, sizeof *listener);
-    invariant(listener != NULL && options->on_accept != NULL);
-    listener->shard = shard;
-    listener->options = *options;
-    snprintf(listener->address, sizeof listener->address, "%s", options->address);
     listener->op = (struct net_op){.kind = NET_LISTEN,
         .address = listener->address,
         .peer = listener->peer,
@@ -136,19 +133,40 @@ struct status net_listen(
         .here = listener->here,
         .complete = accept_complete};
     shard->env->net_submit(shard->env, shard, &listener->op);
-    if (listener->op.result < 0) {
-        int error = (int)-listener->op.result;
-        free(listener);
-        if (error == EADDRINUSE)
-            return status_make(E_IO_ERROR, "the address to listen on is already in use");
-        if (error == EINVAL)
-            return status_make(E_INVALID_PARAMETER_VALUE, "the address to listen on is malformed");
-        return status_from_errno(error, "cannot listen on the address");
+    return listener->op.result < 0 ? (int)-listener->op.result : 0;
+}
+
+static struct status listen_failure(int error)
+{
+    if (error == EADDRINUSE) return status_make(E_IO_ERROR, "the address to listen on is already in use");
+    if (error == EINVAL) return status_make(E_INVALID_PARAMETER_VALUE, "the address to listen on is malformed");
+    return status_from_errno(error, "cannot listen on the address");
+}
+
+struct status net_listen(
+    struct task *task, const struct listener_options *options, struct listener **created)
+{
+    struct status st = STATUS_OK;
+    struct listener *listener = calloc(1, sizeof *listener);
+    invariant(listener != NULL && options->on_accept != NULL);
+    listener->shard = task->shard;
+    listener->options = *options;
+    snprintf(listener->address, sizeof listener->address, "%s", options->address);
+    const uint64_t until_ns = task_now_ns(task) + NET_LISTEN_PATIENCE_NS;
+    int error;
+    while ((error = listen_once(task->shard, listener)) == EADDRINUSE && task_now_ns(task) < until_ns)
+        TRY(task_sleep(task, LISTEN_AGAIN_NS));
+    if (error != 0) {
+        st = listen_failure(error);
+        goto out;
     }
     listener->ops_in_flight = 1;
-    list_append(&net_shard_of(shard)->listeners, &listener->link);
+    list_append(&net_shard_of(task->shard)->listeners, &listener->link);
     *created = listener;
-    return STATUS_OK;
+
+out:
+    if (failed(st)) free(listener);
+    return st;
 }
 
 const char *listener_address(const struct listener *listener)

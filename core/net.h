@@ -42,11 +42,15 @@ struct listener_options {
     void *arg;
 };
 
+#define NET_LISTEN_PATIENCE_NS UINT64_C(3000000000)
+
 // Listens on this shard. Every shard of the node that shall accept calls it for itself, and the kernel
 // spreads connections over them (SO_REUSEPORT); for a port that the system chose the others give
-// listener_address of the first. Errors: 58030 the address is taken or not this machine's.
+// listener_address of the first. Errors: 58030 the address is not this machine's, or taken for as
+// long as NET_LISTEN_PATIENCE_NS: a process that was killed may hold it for a moment yet, until the
+// kernel has ended what its rings had under way.
 CHECKED struct status net_listen(
-    struct shard *shard, const struct listener_options *options, struct listener **listener);
+    struct task *task, const struct listener_options *options, struct listener **listener);
 const char *listener_address(const struct listener *listener); // With the port that was bound.
 void *listener_arg(const struct listener *listener);
 void listener_close(struct listener *listener);

@@ -245,7 +245,7 @@ static struct status shard_listen(struct task *task, void *arg)
     struct listener_options options = {.address = call->bound[0] == '\0' ? call->address : call->bound,
         .input_bytes_max = 16384,
         .on_accept = on_accept};
-    struct status st = net_listen(task->shard, &options, &rpc->listener);
+    struct status st = net_listen(task, &options, &rpc->listener);
     if (!failed(st) && call->bound[0] == '\0')
         snprintf(call->bound, sizeof call->bound, "%s", listener_address(rpc->listener));
     return st;

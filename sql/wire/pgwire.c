@@ -419,7 +419,7 @@ static struct status listen_on_shard(struct task *task, void *arg)
         .on_accept = on_accept,
         .arg = call->server};
     struct listener **listener = &call->server->listeners[task->shard->index];
-    struct status st = net_listen(task->shard, &options, listener);
+    struct status st = net_listen(task, &options, listener);
     if (!failed(st) && call->bound[0] == '\0')
         snprintf(call->bound, sizeof call->bound, "%s", listener_address(*listener));
     return st;

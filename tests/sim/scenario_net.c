@@ -55,7 +55,7 @@ static struct status server_listen(struct task *task, void *arg)
         .input_bytes_max = 4 * MESSAGE_BYTES_MAX,
         .on_accept = echo_accept,
         .arg = arg};
-    return net_listen(task->shard, &options, &listener);
+    return net_listen(task, &options, &listener);
 }
 
 static struct status server_init(struct task *task, void *arg)

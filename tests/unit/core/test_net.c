@@ -4,9 +4,12 @@
 // a connection can change its shard in the middle.
 #include "tests/unit/harness.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/cert.h"
 #include "core/disk.h"
@@ -76,7 +79,7 @@ static struct status echo_start(struct task *task, struct echo *echo)
         .input_bytes_max = INPUT_MAX,
         .on_accept = echo_accept,
         .arg = echo};
-    return net_listen(task->shard, &options, &echo->listener);
+    return net_listen(task, &options, &echo->listener);
 }
 
 static void pattern_fill(uint8_t *data, size_t size, size_t offset)
@@ -295,9 +298,38 @@ NODE_TEST(net, refusals_have_their_codes, 1)
     struct listener_options options = {
         .address = "127.0.0.1:99999", .input_bytes_max = 1, .on_accept = echo_accept};
     struct listener *listener;
-    CHECK_FAILS(net_listen(task->shard, &options, &listener), E_INVALID_PARAMETER_VALUE);
+    CHECK_FAILS(net_listen(task, &options, &listener), E_INVALID_PARAMETER_VALUE);
     options.address = "192.0.2.1:0"; // Not this machine's.
-    CHECK(failed(net_listen(task->shard, &options, &listener)));
+    CHECK(failed(net_listen(task, &options, &listener)));
+out:
+    return st;
+}
+
+static struct status close_it(struct task *task, void *arg)
+{
+    (void)task;
+    close(*(int *)arg);
+    return STATUS_OK;
+}
+
+// As that of a process that was killed, of which the kernel has something to end: who starts again at once gets it.
+NODE_TEST(net, an_address_that_is_taken_for_a_moment_is_waited_for, 1)
+{
+    struct status st = STATUS_OK;
+    static struct echo echo; // Outlives the task: the handlers use it.
+    static int other;
+    struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof where;
+    char address[NET_ADDRESS_BYTES];
+    other = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(bind(other, (struct sockaddr *)&where, size) == 0 && listen(other, 1) == 0);
+    CHECK(getsockname(other, (struct sockaddr *)&where, &size) == 0);
+    snprintf(address, sizeof address, "127.0.0.1:%u", ntohs(where.sin_port));
+    struct listener_options options = {.address = address, .input_bytes_max = INPUT_MAX, .on_accept = echo_accept, .arg = &echo};
+    // It runs when this task waits.
+    struct task_options closing = {.fn = close_it, .arg = &other, .kind = "close", .class = TASK_SYSTEM};
+    TRY(task_start(task->shard, &closing));
+    TRY(net_listen(task, &options, &echo.listener));
 out:
     return st;
 }
@@ -422,7 +454,7 @@ static struct status tls_talk(struct task *task, bool migrate)
         .input_bytes_max = INPUT_MAX,
         .on_accept = tls_accept,
         .arg = &server};
-    TRY(net_listen(task->shard, &options, &server.echo.listener));
+    TRY(net_listen(task, &options, &server.echo.listener));
     struct tls_client_options client_options = {.verify = TLS_VERIFY_FULL, .ca_pem = ca_pem};
     TRY(tls_context_create_client(task->arena, &client_options, &client));
     for (int i = 0; i < 3; i++) {
