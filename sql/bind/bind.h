@@ -372,11 +372,10 @@ CHECKED struct status bind_collation_order(
 // --- bind_domain.c -----------------------------------------------------------------------------------
 
 // bind_arbiter.c: the unique indexes that ON CONFLICT names by columns, expressions and a condition, or as a constraint.
-// 42P10, 42704 when there is none; 55000 when it is deferrable.
+// 42P10, 42704 when there is none. (55000 when a row gets to one that is deferrable: exec/op_write.c.)
 struct written_views;
 CHECKED struct status bind_arbiters(struct binder *binder, const struct insert *insert, const struct written_views *views,
     struct insert_plan *plan);
-struct status bind_no_arbiter(struct binder *binder);
 // A cast to a domain: to its base type, then its conditions.
 CHECKED struct status bind_domain_cast(struct binder *binder, struct scope *scope,
     const struct expr *expr, type_oid domain, struct scalar **out);

@@ -7,12 +7,6 @@
 #include "sql/function/function_sql.h"
 #include "sql/exec/row.h"
 
-struct status bind_no_arbiter(struct binder *binder)
-{
-    return bind_error(binder, POSITION_NONE, E_NOT_IN_PREREQUISITE_STATE,
-        "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters");
-}
-
 // What the statement has written, over the row's variables.
 struct arbiter {
     struct scalar **elements;
@@ -120,7 +114,6 @@ struct status bind_arbiters(struct binder *binder, const struct insert *insert, 
         bool matches = insert->conflict_constraint != NULL
                            ? strcmp(index->name, insert->conflict_constraint) == 0
                            : is_meant(binder, plan->table, i, &arbiter);
-        if (matches && index->deferrable) return bind_no_arbiter(binder);
         if (matches) plan->arbiters[plan->arbiter_count++] = index;
     }
     if (plan->arbiter_count > 0) return st;

@@ -455,9 +455,7 @@ static struct status bind_conflict(struct binder *binder, struct scope *parent,
                 "For example, ON CONFLICT (column_name).");
         plan->any_arbiter = true;
         for (uint32_t i = 0; i < table->index_count; i++)
-            if (table->indexes[i].deferrable)
-                return bind_no_arbiter(binder);
-            else if (table->indexes[i].unique && table->indexes[i].state != ELEMENT_DELETE_ONLY)
+            if (table->indexes[i].unique && table->indexes[i].state != ELEMENT_DELETE_ONLY)
                 plan->arbiters[plan->arbiter_count++] = &table->indexes[i];
         return st;
     }

@@ -232,6 +232,8 @@ static struct status drop_column(struct alter *alter)
         context, table, &column, alter->command->behavior, &dropped));
     if (dropped) TRY(alter_load(alter));
     TRY(generated_in_the_way(alter, &column));
+    // Before its keys, which a foreign key of the table's own may need.
+    TRY(drop_column_constraints(alter, &column));
     table = alter->table;
     if (alter_key_has(&table->indexes[0], column.id)) {
         if (column.hidden)
@@ -241,7 +243,6 @@ static struct status drop_column(struct alter *alter)
         TRY(alter_load(alter));
         table = alter->table;
     }
-    TRY(drop_column_constraints(alter, &column));
     TRY(ddl_drop_statistics_of_column(context, table, &column));
     for (uint32_t i = 1; i < table->index_count;) {
         if (!alter_index_mentions(context->arena, &table->indexes[i], &column)) {

@@ -186,6 +186,10 @@ static struct status find_conflict(struct task *task, struct write_op *write, ui
         bool has_null;
         uint32_t index = node->arbiters[a];
         uint32_t predicate = writer->plan->predicate_outputs[index];
+        // What comes before it may have settled the row.
+        if (writer->plan->table->table->indexes[index].deferrable)
+            return status_make(E_NOT_IN_PREREQUISITE_STATE,
+                "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters");
         if (predicate != UINT32_MAX) {
             struct datum holds = expr_column(writer->predicates, predicate)[at];
             if (holds.null || !holds.boolean) continue;

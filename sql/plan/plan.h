@@ -8,6 +8,7 @@
 // Errors   All of SQL's: 42xxx from building, 2xxxx and 40001 from running; positions where known.
 #pragma once
 #include "sql/catalog/catalog.h"
+#include "sql/plan/explain_document.h"
 #include "sql/session/statement.h"
 
 struct plan;
@@ -41,9 +42,10 @@ bool plan_modifies(const struct plan *plan); // Rows of tables, be it in WITH.
 bool plan_is_read_only(const struct plan *plan);  // No writes, locks or volatile sequence functions.
 bool plan_returns_rows(const struct plan *plan);
 // EXPLAIN's lines (PostgreSQL's manner of tree), in `arena`.
-// With `json` one line that is a document.
+// In other formats than text one line that is a document.
 struct explain_form {
-    bool json, costs;
+    enum explain_format format;
+    bool costs;
     bool verbose;  // What each node gives.
     bool timing;   // With what ANALYZE measured: times.
     bool requests; // With what ANALYZE measured: what storage was asked for.

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// EXPLAIN: the tree of nodes as text or JSON, in PostgreSQL's manner.
+// EXPLAIN: the tree of nodes as text or as a document (sql/plan/explain_document.h), in PostgreSQL's manner.
 #include <math.h>
 
 #include "core/invariant.h"
 #include "sql/function/sample.h"
-#include "sql/type/json.h"
 #include "sql/plan/plan_internal.h"
+
+// Where a node of a document stands beneath another.
+struct node_place {
+    const char *relationship; // PostgreSQL's word for it.
+    const char *subplan;      // Its name; or NULL.
+};
 
 struct plan_printer {
     const struct plan *plan;
     const struct explain_form *form;
     const struct run *run; // Measured; or NULL.
-    struct buffer json;
-    uint32_t indent;
-    bool comma;            // Before the next item.
+    struct explain_document document; // Unless the form is text.
     bool qualified;        // Columns are named with their table: there is more than one.
     struct arena *arena;
     struct scalar_namer namer;
@@ -110,6 +113,11 @@ static const char *key_name(struct plan_printer *explain, var_id var, bool made_
     return made_here ? text : arena_printf(explain->arena, "(%s)", text);
 }
 
+static bool is_document(const struct plan_printer *explain)
+{
+    return explain->form->format != EXPLAIN_TEXT;
+}
+
 static void add_line(struct plan_printer *explain, uint32_t depth, bool node, const char *text)
 {
     if (explain->count == explain->capacity) {
@@ -124,66 +132,14 @@ static void add_line(struct plan_printer *explain, uint32_t depth, bool node, co
         explain->arena, "%*s%s%s", indent, "", node && depth > 0 ? "->  " : "", text);
 }
 
-// --- JSON --------------------------------------------------------------------------------------------
-
-static void doc_line(struct plan_printer *explain)
-{
-    if (explain->comma) buffer_append_u8(&explain->json, ',');
-    buffer_append_u8(&explain->json, '\n');
-    for (uint32_t i = 0; i < explain->indent; i++) buffer_append_string(&explain->json, "  ");
-    explain->comma = true;
-}
-
-static void doc_key(struct plan_printer *explain, const char *key)
-{
-    doc_line(explain);
-    json_print_string(&explain->json, bytes_of_string(key));
-    buffer_append_string(&explain->json, ": ");
-}
-
-static void doc_open(struct plan_printer *explain, char bracket)
-{
-    buffer_append_u8(&explain->json, (uint8_t)bracket);
-    explain->indent++;
-    explain->comma = false;
-}
-
-static void doc_close(struct plan_printer *explain, char bracket)
-{
-    explain->indent--;
-    explain->comma = false;
-    doc_line(explain);
-    buffer_append_u8(&explain->json, (uint8_t)bracket);
-}
-
-static void doc_text(struct plan_printer *explain, const char *key, const char *value)
-{
-    doc_key(explain, key);
-    json_print_string(&explain->json, bytes_of_string(value));
-}
-
-static void doc_names(struct plan_printer *explain, const char *const *names, uint32_t count)
-{
-    buffer_append_u8(&explain->json, '[');
-    for (uint32_t i = 0; i < count; i++) {
-        if (i > 0) buffer_append_string(&explain->json, ", ");
-        json_print_string(&explain->json, bytes_of_string(names[i]));
-    }
-    buffer_append_u8(&explain->json, ']');
-}
-
-static void doc_real(struct plan_printer *explain, const char *key, double value, int digits)
-{
-    doc_key(explain, key);
-    buffer_printf(&explain->json, "%.*f", digits, value);
-}
+// --- properties --------------------------------------------------------------------------------------
 
 // A line of a node: `label: value`.
 static void add_property(
     struct plan_printer *explain, uint32_t depth, const char *label, const char *value)
 {
-    if (explain->form->json)
-        doc_text(explain, label, value);
+    if (is_document(explain))
+        document_text(&explain->document, label, value);
     else
         add_line(
             explain, depth, false, arena_printf(explain->arena, "%s: %s", label, value));
@@ -231,7 +187,7 @@ static void add_sampling(struct plan_printer *explain, uint32_t depth, const str
     add_property(explain, depth, "Sampling", buffer_string(&out));
 }
 
-static void doc_sampling(struct plan_printer *explain, const struct scalar *call)
+static void document_sampling(struct plan_printer *explain, const struct scalar *call)
 {
     struct buffer percent, seed;
     buffer_init(&percent, explain->arena);
@@ -239,10 +195,9 @@ static void doc_sampling(struct plan_printer *explain, const struct scalar *call
     scalar_format(&percent, call->args[0], &explain->namer);
     scalar_format(&seed, call->args[1], &explain->namer);
     const char *parameters[] = {buffer_string(&percent)};
-    doc_text(explain, "Sampling Method", call->function->name);
-    doc_key(explain, "Sampling Parameters");
-    doc_names(explain, parameters, 1);
-    if (call->args[2]->value.integer == 0) doc_text(explain, "Repeatable Seed", buffer_string(&seed));
+    document_text(&explain->document, "Sampling Method", call->function->name);
+    document_names(&explain->document, "Sampling Parameters", parameters, 1);
+    if (call->args[2]->value.integer == 0) document_text(&explain->document, "Repeatable Seed", buffer_string(&seed));
 }
 
 static void add_conjuncts(struct plan_printer *explain, uint32_t depth, const char *label,
@@ -250,8 +205,8 @@ static void add_conjuncts(struct plan_printer *explain, uint32_t depth, const ch
 {
     struct scalar_list others = {0};
     for (uint32_t i = 0; list != NULL && i < list->count; i++) {
-        if (is_sample(list->items[i]) && explain->form->json)
-            doc_sampling(explain, list->items[i]);
+        if (is_sample(list->items[i]) && is_document(explain))
+            document_sampling(explain, list->items[i]);
         else if (is_sample(list->items[i]))
             add_sampling(explain, depth, list->items[i]);
         else
@@ -386,20 +341,19 @@ static const char *span_text(const struct node_scan *scan)
     return bounded ? "a range" : "a prefix";
 }
 
-// Names in JSON as an array, in text between commas.
+// Names: in documents an array, in text between commas.
 static void add_names(struct plan_printer *explain, uint32_t depth, const char *label,
     const char *const *names, uint32_t count)
 {
     struct buffer out;
     buffer_init(&out, explain->arena);
-    if (!explain->form->json) {
+    if (!is_document(explain)) {
         for (uint32_t i = 0; i < count; i++)
             buffer_printf(&out, "%s%s", i > 0 ? ", " : "", names[i]);
         add_property(explain, depth, label, buffer_string(&out));
         return;
     }
-    doc_key(explain, label);
-    doc_names(explain, names, count);
+    document_names(&explain->document, label, names, count);
 }
 
 static void sort_keys(struct plan_printer *explain, uint32_t depth, const struct node *node)
@@ -422,31 +376,27 @@ static void set_keys(struct plan_printer *explain, uint32_t depth, const struct 
 {
     const struct node_aggregate *aggregate = &node->aggregate;
     const char **names = ARENA_ARRAY(explain->arena, const char *, aggregate->group_count + 1);
-    if (explain->form->json) {
-        doc_key(explain, "Grouping Sets");
-        doc_open(explain, '[');
-    }
+    if (is_document(explain))
+        document_open(&explain->document, GROUP_LIST, "Grouping Sets", "Grouping Sets");
     for (uint32_t s = 0; s < aggregate->set_count; s++) {
         uint32_t count = 0;
         for (uint32_t i = 0; i < aggregate->group_count; i++)
             if (aggregate->in_set[s * aggregate->group_count + i])
                 names[count++] = key_name(explain, node->layout.vars[i], true);
-        if (!explain->form->json) {
+        if (!is_document(explain)) {
             if (count == 0) names[0] = "()";
             add_names(explain, depth, count == 0 ? "Group Key" : "Hash Key", names,
                 count == 0 ? 1 : count);
             continue;
         }
-        doc_line(explain);
-        doc_open(explain, '{');
-        doc_key(explain, count == 0 ? "Group Keys" : "Hash Keys");
-        doc_open(explain, '[');
-        doc_line(explain);
-        doc_names(explain, names, count);
-        doc_close(explain, ']');
-        doc_close(explain, '}');
+        const char *keys = count == 0 ? "Group Keys" : "Hash Keys";
+        document_open(&explain->document, GROUP_OBJECT, "Grouping Set", NULL);
+        document_open(&explain->document, GROUP_LIST, keys, keys);
+        document_item(&explain->document, count == 0 ? "Group Key" : "Hash Key", names, count);
+        document_close(&explain->document, GROUP_LIST, keys);
+        document_close(&explain->document, GROUP_OBJECT, "Grouping Set");
     }
-    if (explain->form->json) doc_close(explain, ']');
+    if (is_document(explain)) document_close(&explain->document, GROUP_LIST, "Grouping Sets");
 }
 
 static void distinct_keys(struct plan_printer *explain, uint32_t depth, const struct node *node)
@@ -472,6 +422,17 @@ static void group_keys(struct plan_printer *explain, uint32_t depth, const struc
     for (uint32_t i = 0; i < aggregate->group_count; i++)
         names[i] = key_name(explain, node->layout.vars[i], true);
     add_names(explain, depth, "Group Key", names, aggregate->group_count);
+}
+
+static void conflict_lines(struct plan_printer *explain, uint32_t depth, const struct node_write *write)
+{
+    const struct insert_plan *insert = write->insert;
+    const char **names = ARENA_ARRAY(explain->arena, const char *, write->arbiter_count);
+    if (insert->conflict == CONFLICT_NONE) return;
+    add_property(explain, depth, "Conflict Resolution", insert->conflict == CONFLICT_NOTHING ? "NOTHING" : "UPDATE");
+    if (insert->any_arbiter) return;
+    for (uint32_t i = 0; i < write->arbiter_count; i++) names[i] = insert->arbiters[i]->name;
+    add_names(explain, depth, "Conflict Arbiter Indexes", names, write->arbiter_count);
 }
 
 static void details(struct plan_printer *explain, const struct node *node, uint32_t depth)
@@ -504,6 +465,7 @@ static void details(struct plan_printer *explain, const struct node *node, uint3
     case NODE_LOOP_JOIN: add_conjuncts(explain, depth, "Join Filter", node->join.on); break;
     case NODE_SORT: sort_keys(explain, depth, node); break;
     case NODE_DISTINCT: distinct_keys(explain, depth, node); break;
+    case NODE_INSERT: conflict_lines(explain, depth, node->write); break;
     default: break;
     }
 }
@@ -558,17 +520,17 @@ static const char *actual_text(struct plan_printer *explain, const struct op_sta
 static void kv_line(struct plan_printer *explain, const struct op_stats *stats, uint32_t depth)
 {
     if (explain->run != NULL && stats->spilled_bytes > 0) {
-        if (explain->form->json)
-            doc_real(explain, "Spilled Bytes", (double)stats->spilled_bytes, 0);
+        if (is_document(explain))
+            document_number(&explain->document, "Spilled Bytes", (double)stats->spilled_bytes, 0);
         else
             add_line(explain, depth, false,
                 arena_printf(explain->arena, "Spill: bytes=%llu",
                     (unsigned long long)stats->spilled_bytes));
     }
     if (explain->run != NULL && stats->parts > 0) {
-        if (explain->form->json) {
-            doc_real(explain, "Parts", stats->parts, 0);
-            doc_real(explain, "Cores", stats->shards, 0);
+        if (is_document(explain)) {
+            document_number(&explain->document, "Parts", stats->parts, 0);
+            document_number(&explain->document, "Cores", stats->shards, 0);
         } else {
             add_line(explain, depth, false,
                 arena_printf(explain->arena, "Partial Aggregates: parts=%u cores=%u", stats->parts,
@@ -577,11 +539,11 @@ static void kv_line(struct plan_printer *explain, const struct op_stats *stats, 
     }
     if (explain->run == NULL || stats->kv.requests == 0 || !explain->form->requests) return;
     const bool timed = explain->form->timing;
-    if (explain->form->json) {
-        doc_real(explain, "KV Requests", (double)stats->kv.requests, 0);
-        doc_real(explain, "KV Rows", (double)stats->kv.rows_read, 0);
-        doc_real(explain, "KV Bytes", (double)stats->kv.bytes_read, 0);
-        if (timed) doc_real(explain, "KV Contention Time", (double)stats->kv.lock_wait_ns / 1e6, 3);
+    if (is_document(explain)) {
+        document_number(&explain->document, "KV Requests", (double)stats->kv.requests, 0);
+        document_number(&explain->document, "KV Rows", (double)stats->kv.rows_read, 0);
+        document_number(&explain->document, "KV Bytes", (double)stats->kv.bytes_read, 0);
+        if (timed) document_number(&explain->document, "KV Contention Time", (double)stats->kv.lock_wait_ns / 1e6, 3);
         return;
     }
     const char *wait = stats->kv.lock_wait_ns == 0 || !timed
@@ -603,72 +565,89 @@ static const char *join_type(enum rel_join kind)
     return names[kind];
 }
 
-// "Seq Scan" of "Seq Scan on t": JSON tells the rest apart.
+static bool is_write(const struct node *node)
+{
+    return node->kind == NODE_INSERT || node->kind == NODE_UPDATE || node->kind == NODE_DELETE;
+}
+
+// "Seq Scan" of "Seq Scan on t": documents tell the rest apart.
 static const char *node_type(struct plan_printer *explain, const struct node *node)
 {
     if (node->kind == NODE_HASH_JOIN) return "Hash Join";
     if (node->kind == NODE_MERGE_JOIN) return "Merge Join";
     if (node->kind == NODE_LOOP_JOIN) return "Nested Loop";
     if (node->kind == NODE_AGGREGATE || node->kind == NODE_DISTINCT) return "Aggregate";
-    if (node->kind == NODE_INSERT || node->kind == NODE_UPDATE || node->kind == NODE_DELETE)
-        return "ModifyTable";
+    if (is_write(node)) return "ModifyTable";
     char *text = arena_strdup(explain->arena, title(explain, node));
-    char *end = strstr(text, node->kind == NODE_SCAN ? " using " : " on ");
-    if (end == NULL) end = strstr(text, " on ");
-    if (end != NULL) *end = 0;
+    static const char *const rest[] = {" Backward", " using ", " on "};
+    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) {
+        char *end = node->kind == NODE_SCAN || i == 2 ? strstr(text, rest[i]) : NULL;
+        if (end != NULL) *end = 0;
+    }
     return text;
 }
 
 // `outer`: the node itself, or what is shown as a part of it; its figures are those of both.
-static void doc_head(struct plan_printer *explain, const struct node *node,
-    const struct node *outer, const struct op_stats *stats)
+static void document_head(struct plan_printer *explain, const struct node *node,
+    const struct node *outer, const struct op_stats *stats, const struct node_place *place)
 {
     static const char *const strategies[] = {[STRATEGY_PLAIN] = "Plain",
         [STRATEGY_SORTED] = "Sorted", [STRATEGY_HASHED] = "Hashed", [STRATEGY_MIXED] = "Mixed"};
-    doc_text(explain, "Node Type", node_type(explain, node));
+    document_text(&explain->document, "Node Type", node_type(explain, node));
+    if (place != NULL) {
+        document_text(&explain->document, "Parent Relationship", place->relationship);
+        if (place->subplan != NULL) document_text(&explain->document, "Subplan Name", place->subplan);
+    }
     if (node->kind == NODE_HASH_JOIN || node->kind == NODE_MERGE_JOIN ||
         node->kind == NODE_LOOP_JOIN)
-        doc_text(explain, "Join Type", join_type(node->join.kind));
+        document_text(&explain->document, "Join Type", join_type(node->join.kind));
     if (node->kind == NODE_AGGREGATE)
-        doc_text(explain, "Strategy", strategies[strategy_of(&node->aggregate)]);
-    if (node->kind == NODE_DISTINCT) doc_text(explain, "Strategy", "Hashed");
+        document_text(&explain->document, "Strategy", strategies[strategy_of(&node->aggregate)]);
+    if (node->kind == NODE_DISTINCT) document_text(&explain->document, "Strategy", "Hashed");
     if (node->kind == NODE_SCAN) {
-        doc_text(explain, "Relation Name", node->scan.table->name);
-        doc_text(explain, "Alias", node->scan.alias);
-        doc_text(explain, "Index Name", node->scan.index->index->name);
-        doc_text(explain, "Scan Direction", node->scan.reverse ? "Backward" : "Forward");
+        document_text(&explain->document, "Relation Name", node->scan.table->name);
+        document_text(&explain->document, "Alias", node->scan.alias);
+        document_text(&explain->document, "Index Name", node->scan.index->index->name);
+        document_text(&explain->document, "Scan Direction", node->scan.reverse ? "Backward" : "Forward");
     }
     if (node->kind == NODE_VIRTUAL || node->kind == NODE_SEQUENCE)
-        doc_text(explain, "Relation Name", node->virtual_scan.table->name);
-    if (node->kind == NODE_CTE) doc_text(explain, "CTE Name", node->cte.name);
+        document_text(&explain->document, "Relation Name", node->virtual_scan.table->name);
+    if (node->kind == NODE_CTE) document_text(&explain->document, "CTE Name", node->cte.name);
+    if (is_write(node)) {
+        static const char *const operations[] = {
+            [NODE_INSERT] = "Insert", [NODE_UPDATE] = "Update", [NODE_DELETE] = "Delete"};
+        document_text(&explain->document, "Operation", operations[node->kind]);
+        document_text(&explain->document, "Relation Name", node->write->writer->table->table->name);
+    }
     if (explain->form->costs) {
-        doc_real(explain, "Startup Cost", 0, 2);
-        doc_real(explain, "Total Cost", outer->cost, 2);
-        doc_real(explain, "Plan Rows", outer->rows < 1 ? 1 : ceil(outer->rows), 0);
-        doc_real(explain, "Plan Width", node->layout.count * 8.0, 0);
+        document_number(&explain->document, "Startup Cost", 0, 2);
+        document_number(&explain->document, "Total Cost", outer->cost, 2);
+        document_number(&explain->document, "Plan Rows", outer->rows < 1 ? 1 : ceil(outer->rows), 0);
+        document_number(&explain->document, "Plan Width", node->layout.count * 8.0, 0);
     }
     if (explain->run == NULL) return;
     if (explain->form->timing) {
-        doc_real(explain, "Actual Startup Time", per_loop_ms(stats, stats->first_ns), 3);
-        doc_real(explain, "Actual Total Time", per_loop_ms(stats, stats->ns), 3);
+        document_number(&explain->document, "Actual Startup Time", per_loop_ms(stats, stats->first_ns), 3);
+        document_number(&explain->document, "Actual Total Time", per_loop_ms(stats, stats->ns), 3);
     }
-    doc_real(explain, "Actual Rows", rows_per_loop(stats), 0);
-    doc_real(explain, "Actual Loops", (double)stats->loops, 0);
+    document_number(&explain->document, "Actual Rows", rows_per_loop(stats), 0);
+    document_number(&explain->document, "Actual Loops", (double)stats->loops, 0);
 }
 
 static void explain_node(
-    struct plan_printer *explain, const struct node *node, const char *subplan, uint32_t depth);
+    struct plan_printer *explain, const struct node *node, const struct node_place *place, uint32_t depth);
 
 static void explain_inputs(struct plan_printer *explain, const struct node *node, uint32_t depth)
 {
+    static const struct node_place outer = {"Outer", NULL}, inner = {"Inner", NULL}, member = {"Member", NULL};
     if (node->kind == NODE_WITH)
         for (uint32_t i = 0; i < node->with.count; i++)
-            explain_node(explain, node->with.ctes[i], NULL, depth);
+            explain_node(explain, node->with.ctes[i], &(struct node_place){"InitPlan", NULL}, depth);
     if (node->kind == NODE_APPEND || node->kind == NODE_SET || node->kind == NODE_RECURSIVE)
         for (uint32_t i = 0; i < node->set.input_count; i++)
-            explain_node(explain, node->set.inputs[i], NULL, depth);
-    if (node->left != NULL) explain_node(explain, node->left, NULL, depth);
-    if (node->right != NULL) explain_node(explain, node->right, NULL, depth);
+            explain_node(explain, node->set.inputs[i], &member, depth);
+    if (node->left != NULL) explain_node(explain, node->left, &outer, depth);
+    if (node->right != NULL) explain_node(explain, node->right, &inner, depth);
 }
 
 // Tables and what else stands in FROM, of the node and those beneath.
@@ -698,20 +677,18 @@ static uint32_t relation_count(const struct node *node)
     return count + relation_count(node->left) + relation_count(node->right);
 }
 
-static bool has_inputs(const struct plan_printer *explain, const struct node *node)
+static bool has_inputs(const struct node *node)
 {
-    bool root = node == explain->plan->root && explain->plan->subplan_count > 0;
     return node->left != NULL || node->right != NULL || node->kind == NODE_WITH ||
-           node->kind == NODE_APPEND || node->kind == NODE_SET || node->kind == NODE_RECURSIVE ||
-           root;
+           node->kind == NODE_APPEND || node->kind == NODE_SET || node->kind == NODE_RECURSIVE;
 }
 
 static void explain_subplans(struct plan_printer *explain)
 {
     for (uint32_t i = 0; i < explain->plan->subplan_count; i++) {
         const char *name = arena_printf(explain->arena, "SubPlan %u", i + 1);
-        if (!explain->form->json) add_line(explain, 0, false, name);
-        explain_node(explain, explain->plan->subplans[i], name, 1);
+        if (!is_document(explain)) add_line(explain, 0, false, name);
+        explain_node(explain, explain->plan->subplans[i], &(struct node_place){"SubPlan", name}, 1);
     }
 }
 
@@ -722,31 +699,17 @@ static void output_line(struct plan_printer *explain, const struct node *node, u
     const bool root = node == plan->root;
     const uint32_t count = root ? plan->column_count : node->layout.count;
     if (!explain->form->verbose || count == 0) return;
-    struct buffer out;
-    buffer_init(&out, explain->arena);
-    if (explain->form->json) {
-        doc_key(explain, "Output");
-        buffer_append_u8(&explain->json, '[');
-    }
+    const char **names = ARENA_ARRAY(explain->arena, const char *, count);
     for (uint32_t i = 0; i < count; i++) {
         const var_id var = node->layout.vars[root ? plan->output_columns[i] : i];
         const bool made_here = node->left == NULL || layout_find(&node->left->layout, var) == UINT32_MAX;
-        const char *name = key_name(explain, var, made_here);
-        struct buffer *to = explain->form->json ? &explain->json : &out;
-        if (i > 0) buffer_append_string(to, ", ");
-        if (explain->form->json)
-            json_print_string(to, bytes_of_string(name));
-        else
-            buffer_append_string(to, name);
+        names[i] = key_name(explain, var, made_here);
     }
-    if (explain->form->json)
-        buffer_append_u8(&explain->json, ']');
-    else
-        add_property(explain, depth, "Output", buffer_string(&out));
+    add_names(explain, depth, "Output", names, count);
 }
 
 static void explain_node(
-    struct plan_printer *explain, const struct node *node, const char *subplan, uint32_t depth)
+    struct plan_printer *explain, const struct node *node, const struct node_place *place, uint32_t depth)
 {
     bool root = node == explain->plan->root;
     const struct node *given = node;
@@ -763,7 +726,7 @@ static void explain_node(
         stats.shards = inner.shards;
         stats.spilled_bytes += inner.spilled_bytes;
     }
-    if (!explain->form->json) {
+    if (!is_document(explain)) {
         const char *cost = explain->form->costs
             ? arena_printf(explain->arena, "  (cost=0.00..%.2f rows=%.0f width=%u)", outer->cost,
                   outer->rows < 1 ? 1 : ceil(outer->rows), node->layout.count * 8)
@@ -778,42 +741,36 @@ static void explain_node(
         explain_inputs(explain, node, depth + 1);
         return;
     }
-    if (depth > 0) doc_line(explain);
-    doc_open(explain, '{');
-    if (subplan != NULL) doc_text(explain, "Parent Relationship", "SubPlan");
-    if (subplan != NULL) doc_text(explain, "Subplan Name", subplan);
-    doc_head(explain, node, outer, &stats);
+    struct explain_document *document = &explain->document;
+    document_open(document, GROUP_OBJECT, "Plan", depth > 0 ? NULL : "Plan");
+    document_head(explain, node, outer, &stats, place);
     output_line(explain, given, depth);
     details(explain, node, depth);
     add_conjuncts(explain, depth, "Filter", having);
     kv_line(explain, &stats, depth);
-    if (has_inputs(explain, node) || (root && explain->plan->subplan_count > 0)) {
-        doc_key(explain, "Plans");
-        doc_open(explain, '[');
+    if (has_inputs(node) || (root && explain->plan->subplan_count > 0)) {
+        document_open(document, GROUP_LIST, "Plans", "Plans");
         explain_inputs(explain, node, depth + 1);
         if (root) explain_subplans(explain);
-        doc_close(explain, ']');
+        document_close(document, GROUP_LIST, "Plans");
     }
-    doc_close(explain, '}');
+    document_close(document, GROUP_OBJECT, "Plan");
 }
 
-static void explain_json(struct plan_printer *explain)
+static void explain_document(struct plan_printer *explain)
 {
-    buffer_init(&explain->json, explain->arena);
-    doc_open(explain, '[');
-    doc_line(explain);
-    doc_open(explain, '{');
-    doc_key(explain, "Plan");
+    struct explain_document *document = &explain->document;
+    document_begin(document, explain->form->format, explain->arena);
+    document_open(document, GROUP_OBJECT, "Query", NULL);
     explain_node(explain, explain->plan->root, NULL, 0);
     if (explain->form->summary) {
-        doc_real(explain, "Planning Time", (double)explain->form->planning_ns / 1e6, 3);
+        document_number(document, "Planning Time", (double)explain->form->planning_ns / 1e6, 3);
         if (explain->run != NULL)
-            doc_real(explain, "Execution Time", (double)explain->form->execution_ns / 1e6, 3);
+            document_number(document, "Execution Time", (double)explain->form->execution_ns / 1e6, 3);
     }
-    doc_close(explain, '}');
-    doc_close(explain, ']');
+    document_close(document, GROUP_OBJECT, "Query");
     explain->lines = ARENA_ARRAY(explain->arena, const char *, 1);
-    explain->lines[0] = buffer_string(&explain->json);
+    explain->lines[0] = document_end(document);
     explain->count = 1;
 }
 
@@ -830,8 +787,8 @@ struct status plan_explain(struct task *task, struct session *session, const str
     for (uint32_t i = 0; i < plan->subplan_count; i++)
         relations += relation_count(plan->subplans[i]);
     explain.qualified = relations > 1;
-    if (form->json) {
-        explain_json(&explain);
+    if (is_document(&explain)) {
+        explain_document(&explain);
     } else {
         explain_node(&explain, plan->root, NULL, 0);
         explain_subplans(&explain);

@@ -10,19 +10,36 @@
 #include "sql/plan/plan.h"
 #include "sql/session/execute.h"
 
+struct explain_format_name {
+    const char *name;
+    enum explain_format format;
+    struct result_column column; // Of the answer.
+};
+
+// NULL when there is none of this name.
+static const struct explain_format_name *format_of(const char *name)
+{
+    static const struct explain_format_name formats[] = {
+        {"text", EXPLAIN_TEXT, {.name = "info", .type = {.oid = TYPE_TEXT, .typmod = -1}}},
+        {"json", EXPLAIN_JSON, {.name = "QUERY PLAN", .type = {.oid = TYPE_JSON, .typmod = -1}}},
+        {"xml", EXPLAIN_XML, {.name = "QUERY PLAN", .type = {.oid = TYPE_TEXT, .typmod = -1}}},
+        {"yaml", EXPLAIN_YAML, {.name = "QUERY PLAN", .type = {.oid = TYPE_TEXT, .typmod = -1}}}};
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (strcmp(formats[i].name, name) == 0) return &formats[i];
+    return NULL;
+}
+
 static struct status explain_describe(struct statement_context *context,
     const struct result_column **columns, uint32_t *count)
 {
-    static const struct result_column text = {.name = "info", .type = {.oid = TYPE_TEXT, .typmod = -1}};
-    static const struct result_column json = {.name = "QUERY PLAN", .type = {.oid = TYPE_JSON, .typmod = -1}};
     const struct option_list *options = &context->statement->as.explain->options;
-    *columns = &text;
+    *columns = &format_of("text")->column;
     for (uint32_t i = 0; i < options->count; i++) {
         const struct expr *value = options->items[i].value;
-        if (strcmp(options->items[i].name, "format") == 0 && value != NULL &&
-            value->kind == EXPR_LITERAL &&
-            strcasecmp(arena_string(context->arena, value->literal.text), "json") == 0)
-            *columns = &json;
+        if (strcmp(options->items[i].name, "format") != 0 || value == NULL || value->kind != EXPR_LITERAL)
+            continue;
+        const struct explain_format_name *format = format_of(arena_string(context->arena, value->literal.text));
+        if (format != NULL) *columns = &format->column;
     }
     *count = 1;
     return STATUS_OK;
@@ -115,7 +132,7 @@ static struct status explain_analyze(
     run->form.execution_ns = task_now_ns(context->task) - started;
     run->form.run = run->execution.run;
     TRY(explain_lines(context, run->execution.built->plan, run));
-    if (!run->form.json) TRY(explain_sums(context, run));
+    if (run->form.format == EXPLAIN_TEXT) TRY(explain_sums(context, run));
 out:
     execution_close(context->task, &run->execution);
     return st;
@@ -145,16 +162,15 @@ static struct status boolean_option(struct statement_context *context, const str
 static struct status format_option(
     struct statement_context *context, const struct option *option, struct explain_form *form)
 {
-    static const char *const others[] = {"xml", "yaml"};
+    const struct explain_format_name *known;
     if (option->value == NULL || option->value->kind != EXPR_LITERAL)
         return status_format(context->arena, E_SYNTAX_ERROR, "%s requires a parameter", option->name);
-    char *format = arena_string(context->arena, option->value->literal.text);
-    form->json = strcasecmp(format, "json") == 0;
-    if (form->json || strcasecmp(format, "text") == 0) return STATUS_OK;
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (strcasecmp(format, others[i]) == 0)
-            return status_format(
-                context->arena, E_FEATURE_NOT_SUPPORTED, "EXPLAIN (FORMAT %s) is not supported", format);
+    const char *format = arena_string(context->arena, option->value->literal.text);
+    known = format_of(format);
+    if (known != NULL) {
+        form->format = known->format;
+        return STATUS_OK;
+    }
     return status_format(context->arena, E_INVALID_PARAMETER_VALUE,
         "unrecognized value for EXPLAIN option \"format\": \"%s\"", format);
 }
@@ -252,7 +268,7 @@ static struct status explain_execute(struct statement_context *context)
     } else {
         TRY(explain_lines(
             context, named ? run->execution.built->plan : prepared->built->plan, run));
-        if (run->form.summary && !run->form.json) TRY(explain_planning(context, run));
+        if (run->form.summary && run->form.format == EXPLAIN_TEXT) TRY(explain_planning(context, run));
     }
     snprintf(context->tag, sizeof context->tag, "EXPLAIN");
 out:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""EXPLAIN in both forms, and what ANALYZE measures."""
+"""EXPLAIN as text and as documents, and what ANALYZE measures."""
 import json
 import os
 import sys
@@ -41,6 +41,91 @@ class Explain(unittest.TestCase):
         kinds = [node["Node Type"] for node in nodes_of(document[0]["Plan"])]
         self.assertEqual(kinds, ["Aggregate", "Index Scan"])
         self.assertNotIn("Actual Rows", document[0]["Plan"])
+
+    def test_xml_and_yaml_are_laid_out_as_postgresql_does(self):
+        """Tools (DBeaver: XML) read these by PostgreSQL's names of groups and properties."""
+        query = "SELECT g, count(*) FROM t WHERE v > 'a<b' GROUP BY GROUPING SETS ((g), ()) ORDER BY g"
+        self.assertEqual(self.explain("EXPLAIN (COSTS off, FORMAT xml) " + query), ["""\
+<explain xmlns="http://www.postgresql.org/2009/explain">
+  <Query>
+    <Plan>
+      <Node-Type>Sort</Node-Type>
+      <Sort-Key>
+        <Item>g</Item>
+      </Sort-Key>
+      <Plans>
+        <Plan>
+          <Node-Type>Aggregate</Node-Type>
+          <Parent-Relationship>Outer</Parent-Relationship>
+          <Strategy>Mixed</Strategy>
+          <Grouping-Sets>
+            <Grouping-Set>
+              <Hash-Keys>
+                <Hash-Key>
+                  <Item>g</Item>
+                </Hash-Key>
+              </Hash-Keys>
+            </Grouping-Set>
+            <Grouping-Set>
+              <Group-Keys>
+                <Group-Key>
+                </Group-Key>
+              </Group-Keys>
+            </Grouping-Set>
+          </Grouping-Sets>
+          <Plans>
+            <Plan>
+              <Node-Type>Seq Scan</Node-Type>
+              <Parent-Relationship>Outer</Parent-Relationship>
+              <Relation-Name>t</Relation-Name>
+              <Alias>t</Alias>
+              <Index-Name>t_pkey</Index-Name>
+              <Scan-Direction>Forward</Scan-Direction>
+              <Spans>FULL SCAN</Spans>
+              <Filter>(v &gt; 'a&lt;b')</Filter>
+            </Plan>
+          </Plans>
+        </Plan>
+      </Plans>
+    </Plan>
+  </Query>
+</explain>"""])
+        # A group's name ends in a space, as PostgreSQL's does.
+        lines = """\
+- Plan:@
+    Node Type: "Sort"
+    Sort Key:@
+      - "g"
+    Plans:@
+      - Node Type: "Aggregate"
+        Parent Relationship: "Outer"
+        Strategy: "Mixed"
+        Grouping Sets:@
+          - Hash Keys:@
+              - ["g"]
+          - Group Keys:@
+              - []
+        Plans:@
+          - Node Type: "Seq Scan"
+            Parent Relationship: "Outer"
+            Relation Name: "t"
+            Alias: "t"
+            Index Name: "t_pkey"
+            Scan Direction: "Forward"
+            Spans: "FULL SCAN"
+            Filter: "(v > 'a<b')\""""
+        self.assertEqual(self.explain("EXPLAIN (COSTS off, FORMAT yaml) " + query), [lines.replace("@", " ")])
+
+    def test_on_conflict_names_the_indexes_that_decide(self):
+        with self.server.connect("main") as session:
+            session.run("CREATE TABLE decided (id INT PRIMARY KEY, v INT UNIQUE)")
+        (document,) = self.explain(
+            "EXPLAIN (FORMAT json) INSERT INTO decided VALUES (1, 1) ON CONFLICT (v) DO UPDATE SET v = 2")
+        plan = document[0]["Plan"]
+        self.assertEqual([plan[key] for key in ("Node Type", "Operation", "Relation Name", "Conflict Resolution",
+            "Conflict Arbiter Indexes")], ["ModifyTable", "Insert", "decided", "UPDATE", ["decided_v_key"]])
+        lines = self.explain("EXPLAIN (COSTS off) INSERT INTO decided VALUES (1, 1) ON CONFLICT DO NOTHING")
+        self.assertEqual(lines[:2], ["Insert on decided", "  Conflict Resolution: NOTHING"])
 
     def test_analyze_tells_rows_loops_time_and_requests_of_each_node(self):
         (document,) = self.explain(
@@ -177,7 +262,7 @@ class Explain(unittest.TestCase):
         self.assertNotIn("Actual Total Time", document[0]["Plan"])
         self.assertIn("planning time", self.explain("EXPLAIN (SUMMARY) " + sql)[-1])
         for options, message in (("TIMING", "EXPLAIN option TIMING requires ANALYZE"), ("WAL", "not supported"),
-                                 ("FORMAT xml", "not supported"), ("COSTS maybe", "costs requires a Boolean value"),
+                                 ("FORMAT nroff", "unrecognized value"), ("COSTS maybe", "costs requires a Boolean value"),
                                  ("SPEED", 'unrecognized EXPLAIN option "speed"')):
             with self.assertRaisesRegex(Exception, message):
                 self.explain("EXPLAIN (%s) %s" % (options, sql))
