@@ -147,6 +147,7 @@ struct status bind_type_name(struct binder *binder, const struct type_name *name
     struct status st = STATUS_OK;
     const struct type_info *info = NULL;
     if (name->percent_type) return bind_unsupported(binder, name->position, "%TYPE");
+    TRY(bind_check_schema(binder, name->schema));
     if (name->schema == NULL || strcmp(name->schema, "pg_catalog") == 0)
         info = type_by_name(name->name);
     if (info == NULL && binder->names != NULL) {

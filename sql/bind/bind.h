@@ -57,6 +57,7 @@ struct bind_routine {
 };
 
 // A collation that somebody has made.
+struct binder;
 struct bind_collation {
     const struct table_desc *made; // The plan's copy.
     const char *schema;
@@ -71,6 +72,10 @@ struct bind_names {
     uint32_t type_count;
     struct bind_routine *routines; // Those of the current database.
     uint32_t routine_count;
+    const char **denied; // Schemas that the statement names, or that any of these are in, without USAGE for the user.
+    uint32_t denied_count;
+    uint32_t *schemas; // That the statement names and the user may use.
+    uint32_t schema_count;
     struct hashmap by_name;  // "catalog\0schema\0name\0" -> struct relation, or &missing.
     struct hashmap by_id;
     struct relation **list;  // In order of arrival.
@@ -82,6 +87,8 @@ CHECKED struct status bind_names_load(struct task *task, struct session *session
 struct relation *bind_names_find(const struct bind_names *names, const struct object_name *name);
 // Of a name for which there is none.
 enum other_relation bind_names_other(const struct bind_names *names, const struct object_name *name);
+// 42501 when what is said to be in the schema may not be used. NULL: it may.
+CHECKED struct status bind_check_schema(const struct binder *binder, const char *schema);
 struct relation *bind_names_by_id(const struct bind_names *names, uint32_t id);
 // By name along the search path (`schema` NULL) or by id; NULL: none.
 struct bind_type *bind_names_type(const struct bind_names *names, const struct session *session,

@@ -45,6 +45,8 @@ struct status bind_collation_named(struct binder *binder, const struct object_na
 {
     const struct bind_names *names = binder->names;
     const struct collation *built_in = NULL;
+    struct status st = bind_check_schema(binder, name->schema);
+    if (failed(st)) return st;
     if (name->schema == NULL || strcmp(name->schema, "pg_catalog") == 0)
         built_in = collation_built_in_named(name->name);
     if (built_in != NULL) {

@@ -689,6 +689,7 @@ static struct status bind_op(
 {
     struct status st = STATUS_OK;
     struct scalar *left = NULL, *right;
+    TRY(bind_check_schema(binder, expr->op.schema));
     if (expr->op.schema != NULL && strcmp(expr->op.schema, "pg_catalog") != 0)
         return bind_error(binder, expr->position, E_UNDEFINED_FUNCTION,
             "operator does not exist: %s.%s", expr->op.schema, expr->op.name);

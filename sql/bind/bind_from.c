@@ -39,6 +39,7 @@ struct status bind_relation(struct binder *binder, const struct scope *scope,
     if (*relation != NULL) return STATUS_OK;
     enum other_relation other =
         binder->names != NULL ? bind_names_other(binder->names, name) : OTHER_NOTHING;
+    if (other == OTHER_DENIED) return bind_check_schema(binder, name->schema);
     if (other != OTHER_NOTHING)
         return bind_error(binder, name->position, E_WRONG_OBJECT_TYPE, "\"%s\" is %s", name->name,
             other == OTHER_INDEX ? "an index" : "a composite type");

@@ -164,9 +164,11 @@ static struct status resolve(struct binder *binder, const struct expr *expr,
     const struct function_expr *call = expr->function;
     *match = (struct function_match){0};
     const struct function **routines;
+    struct status st = bind_check_schema(binder, call->schema);
+    if (failed(st)) return st;
     uint32_t routine_count = bind_routines_named(
         binder, call->schema, call->name, bind_is_called(binder, call->name), &routines);
-    struct status st = function_resolve_any(binder->arena, call->schema, call->name, routines,
+    st = function_resolve_any(binder->arena, call->schema, call->name, routines,
         routine_count, types, count, match);
     if (failed(st) && !status_is(st, E_UNDEFINED_FUNCTION))
         return bind_at(binder, st, expr->position);

@@ -7,6 +7,7 @@
 
 #include "core/task.h"
 #include "sql/bind/bind.h"
+#include "sql/function/function_sql.h"
 #include "sql/parse/parse.h"
 #include "sql/plan/statistics.h"
 #include "sql/type/type_reference.h"
@@ -14,11 +15,11 @@
 #define RELATIONS_MAX 4096u
 
 // What a name stands for when it is no table: an entry for each `enum other_relation`.
-static struct relation missing_relations[OTHER_COMPOSITE + 1];
+static struct relation missing_relations[OTHER_DENIED + 1];
 
 static bool is_missing(const struct relation *relation)
 {
-    return relation >= missing_relations && relation <= missing_relations + OTHER_COMPOSITE;
+    return relation >= missing_relations && relation <= missing_relations + OTHER_DENIED;
 }
 
 
@@ -36,12 +37,28 @@ struct gather {
     uint32_t column_count, column_capacity;
     const struct type_name **types; // Of casts: names that no built-in type has.
     uint32_t type_count;
+    const char **schemas; // That names are written with.
+    uint32_t schema_count;
     const struct statement *statement;
     const struct select *select;
 };
 
+static void gather_schema(struct gather *gather, const char *schema)
+{
+    uint32_t id;
+    if (schema == NULL || strcmp(schema, "pg_catalog") == 0 || type_is_reference(schema, &id) ||
+        function_is_reference(schema, &id))
+        return;
+    for (uint32_t i = 0; i < gather->schema_count; i++)
+        if (strcmp(gather->schemas[i], schema) == 0) return;
+    gather->schemas = arena_grow(gather->arena, gather->schemas, gather->schema_count * sizeof *gather->schemas,
+        (gather->schema_count + 1) * sizeof *gather->schemas);
+    gather->schemas[gather->schema_count++] = schema;
+}
+
 static void gather_type(struct gather *gather, const struct type_name *type)
 {
+    gather_schema(gather, type->schema);
     if (type_by_name(type->name) != NULL &&
         (type->schema == NULL || strcmp(type->schema, "pg_catalog") == 0))
         return;
@@ -63,6 +80,7 @@ static void gather_name(struct gather *gather, const struct object_name *name, c
         gather->capacity = capacity;
     }
     gather->items[gather->count++] = (struct gathered){name, alias, written};
+    gather_schema(gather, name->schema);
 }
 
 static void gather_column(struct gather *gather, const struct expr *expr)
@@ -113,6 +131,7 @@ static void gather_expr(struct gather *gather, const struct expr *expr)
     switch (expr->kind) {
     case EXPR_COLUMN: gather_column(gather, expr); break;
     case EXPR_OPERATOR:
+        gather_schema(gather, expr->op.schema);
         gather_expr(gather, expr->op.left);
         gather_expr(gather, expr->op.right);
         break;
@@ -148,6 +167,7 @@ static void gather_expr(struct gather *gather, const struct expr *expr)
         gather_expr(gather, expr->any_all.array);
         break;
     case EXPR_FUNCTION:
+        gather_schema(gather, expr->function->schema);
         gather_list(gather, &expr->function->args);
         gather_sort(gather, &expr->function->order_by);
         gather_expr(gather, expr->function->filter);
@@ -173,7 +193,10 @@ static void gather_expr(struct gather *gather, const struct expr *expr)
         break;
     case EXPR_FIELD: gather_expr(gather, expr->field.arg); break;
     case EXPR_ROW: gather_list(gather, &expr->row.items); break;
-    case EXPR_COLLATE: gather_expr(gather, expr->collate.arg); break;
+    case EXPR_COLLATE:
+        gather_schema(gather, expr->collate.name.schema);
+        gather_expr(gather, expr->collate.arg);
+        break;
     case EXPR_GROUPING_SET: gather_list(gather, &expr->grouping_set.items); break;
     case EXPR_NAMED_ARGUMENT: gather_expr(gather, expr->named_argument.arg); break;
     default: break;
@@ -511,6 +534,84 @@ out:
     return st;
 }
 
+// --- schemas -----------------------------------------------------------------------------------------
+
+static bool is_denied(const struct bind_names *names, const char *schema)
+{
+    for (uint32_t i = 0; schema != NULL && i < names->denied_count; i++)
+        if (strcmp(names->denied[i], schema) == 0) return true;
+    return false;
+}
+
+struct status bind_check_schema(const struct binder *binder, const char *schema)
+{
+    if (binder->names == NULL || !is_denied(binder->names, schema)) return STATUS_OK;
+    return status_format(binder->arena, E_INSUFFICIENT_PRIVILEGE, "permission denied for schema %s", schema);
+}
+
+static bool asks_for_usage(const struct session *session)
+{
+    return !session->internal && !session->superuser && !session->path.kept;
+}
+
+static struct status note_schema(
+    struct task *task, struct session *session, struct bind_names *names, const char *name, uint32_t *id)
+{
+    struct status st = STATUS_OK;
+    const struct schema_desc *schema;
+    *id = 0;
+    TRY(catalog_schema(task, session, NULL, name, true, &schema));
+    if (schema == NULL || schema->database_id == 0) goto out;
+    const uint32_t found = schema->id;
+    st = catalog_check_usage(task, session, NULL, name);
+    if (!failed(st)) *id = found;
+    if (!status_is(st, E_INSUFFICIENT_PRIVILEGE)) goto out;
+    st = STATUS_OK;
+    names->denied = arena_grow(names->arena, names->denied, names->denied_count * sizeof *names->denied,
+        (names->denied_count + 1) * sizeof *names->denied);
+    names->denied[names->denied_count++] = arena_strdup(names->arena, name);
+
+out:
+    return st;
+}
+
+// Of the schemas that the statement itself says.
+static struct status note_written_schemas(
+    struct task *task, struct session *session, struct bind_names *names, const struct gather *gather)
+{
+    struct status st = STATUS_OK;
+    if (gather->schema_count == 0 || !asks_for_usage(session)) return st;
+    names->schemas = ARENA_ARRAY(names->arena, uint32_t, gather->schema_count);
+    for (uint32_t i = 0; i < gather->schema_count; i++) {
+        TRY(note_schema(task, session, names, gather->schemas[i], &names->schemas[names->schema_count]));
+        if (names->schemas[names->schema_count] != 0) names->schema_count++;
+    }
+
+out:
+    return st;
+}
+
+// Expressions of utility statements are not gathered from: all that they may find is asked for.
+static struct status note_schemas_of_all(struct task *task, struct session *session, struct bind_names *names)
+{
+    struct status st = STATUS_OK;
+    const char *known = NULL;
+    uint32_t id;
+    if (!asks_for_usage(session)) return st;
+    const uint32_t routines = names->routine_count, types = routines + names->type_count;
+    for (uint32_t i = 0; i < types + names->collation_count; i++) {
+        const char *schema = i < routines ? names->routines[i].schema
+                             : i < types  ? names->types[i - routines].schema
+                                          : names->collations[i - types].schema;
+        if (*schema == 0 || is_denied(names, schema) || (known != NULL && strcmp(known, schema) == 0)) continue;
+        TRY(note_schema(task, session, names, schema, &id));
+        known = schema;
+    }
+
+out:
+    return st;
+}
+
 // A table's name can stand for the type of its rows; a type of that name comes first.
 static struct status fetch_row_type(struct task *task, struct session *session,
     struct bind_names *names, const struct type_name *name)
@@ -553,11 +654,15 @@ static struct status fetch_names(struct task *task, struct session *session,
 {
     struct status st = STATUS_OK;
     for (uint32_t i = 0; i < gather->type_count; i++)
-        TRY(fetch_row_type(task, session, names, gather->types[i]));
+        if (!is_denied(names, gather->types[i]->schema)) TRY(fetch_row_type(task, session, names, gather->types[i]));
     for (uint32_t i = 0; i < gather->count; i++) {
         const struct object_name *name = gather->items[i].name;
         struct bytes key = name_key(names->arena, name);
         struct relation *relation = hashmap_get(&names->by_name, key);
+        if (relation == NULL && is_denied(names, name->schema)) {
+            relation = &missing_relations[OTHER_DENIED];
+            hashmap_put(&names->by_name, key, relation);
+        }
         if (relation == NULL) {
             const struct table_desc *table = NULL;
             TRY(catalog_table(
@@ -587,10 +692,12 @@ static struct status expand_view(struct task *task, struct session *session,
     struct status st = STATUS_OK;
     const struct table_desc *table = relation->table;
     struct statement_list list;
+    const bool kept = session->path.kept;
+    session->path.kept = true;
     relation->view_text = bytes_of_string(table->view_sql);
     TRY(parse_sql_on_stack(names->arena, relation->view_text, &list));
     if (list.count != 1 || list.items[0]->tag != STATEMENT_SELECT)
-        return status_make(E_DATA_CORRUPTED, "stored view is not a query");
+        TRY(status_make(E_DATA_CORRUPTED, "stored view is not a query"));
     relation->view = list.items[0]->as.select;
     relation->depends = ARENA_ARRAY(names->arena, struct relation *, table->depends_on_count);
     for (uint32_t i = 0; i < table->depends_on_count; i++) {
@@ -608,6 +715,7 @@ static struct status expand_view(struct task *task, struct session *session,
     TRY(fetch_names(task, session, names, &gather));
 
 out:
+    session->path.kept = kept;
     return st;
 }
 
@@ -830,11 +938,14 @@ struct status bind_names_load(struct task *task, struct session *session, struct
     const struct statement *statement, struct bind_names *names)
 {
     struct status st = STATUS_OK;
+    const bool kept = session->path.kept;
+    session->path.kept |= session->frame != NULL && session->frame->kept;
     *names = (struct bind_names){.arena = arena};
     hashmap_init(&names->by_name, arena);
     hashmap_init(&names->by_id, arena);
     struct gather gather = {.arena = arena, .statement = statement};
     stack_call(gather_on_stack, &gather);
+    TRY(note_written_schemas(task, session, names, &gather));
     TRY(fetch_names(task, session, names, &gather));
     // A relation marked as written after it was passed needs another round.
     for (bool again = true; again;) {
@@ -857,7 +968,9 @@ struct status bind_names_load(struct task *task, struct session *session, struct
     TRY(bind_routines_load(task, session, names));
     TRY(bind_collations_load(task, session, names));
     TRY(load_types(task, session, names));
+    if (statement == NULL) TRY(note_schemas_of_all(task, session, names));
 
 out:
+    session->path.kept = kept;
     return st;
 }

@@ -186,6 +186,7 @@ struct status bind_variadic(struct binder *binder, const struct expr *expr, stru
             E_DATATYPE_MISMATCH, "VARIADIC argument must be an array");
     if (!unknown) types[count - 1] = TYPE_OF(type_info(types[count - 1].oid)->element);
     const struct function **routines;
+    TRY(bind_check_schema(binder, call->schema));
     uint32_t routine_count = bind_routines_named(
         binder, call->schema, call->name, bind_is_called(binder, call->name), &routines);
     TRY(bind_at(binder,

@@ -12,6 +12,7 @@
 #include "sql/catalog/catalog_cache.h"
 #include "sql/catalog/catalog_store.h"
 #include "sql/catalog/rowid.h"
+#include "sql/user/privilege.h"
 #include "sql/user/role.h"
 #include "sql/session/session.h"
 #include "sql/plan/statistics.h"
@@ -481,10 +482,36 @@ out:
 
 // --- relations -----------------------------------------------------------------------------------
 
+// Who has written the name, and so needs USAGE of the schema that it says.
+enum written_by { WRITTEN_BY_USER, WRITTEN_BY_PATH, WRITTEN_BEFORE };
+
+static struct status check_usage(
+    struct task *task, struct session *session, const struct schema_desc *schema)
+{
+    if (session->internal || session->superuser || session->path.kept || schema->database_id == 0) return STATUS_OK;
+    if (session->temp_name != NULL && strcmp(schema->name, session->temp_name) == 0) return STATUS_OK;
+    if (schema->temp_node != 0) // Another session's, were it the same role's.
+        return status_format(
+            task->arena, E_INSUFFICIENT_PRIVILEGE, "permission denied for schema %s", schema->name);
+    return privilege_check_schema(task, session, schema, PRIVILEGE_USAGE);
+}
+
+struct status catalog_check_usage(
+    struct task *task, struct session *session, const char *database, const char *name)
+{
+    struct status st = STATUS_OK;
+    const struct schema_desc *schema;
+    if (name == NULL || session->internal || session->superuser) return st;
+    TRY(catalog_schema(task, session, database, name, true, &schema));
+    if (schema != NULL) st = check_usage(task, session, schema);
+out:
+    return st;
+}
+
 // What a name of relations means in one schema. value->id 0: nothing there.
 static struct status find_in_schema(struct task *task, struct session *session,
-    const char *database, const char *schema_name, const char *name, struct name_value *value,
-    const struct table_desc **virtual_table)
+    const char *database, const char *schema_name, const char *name, enum written_by by,
+    struct name_value *value, const struct table_desc **virtual_table)
 {
     struct status st = STATUS_OK;
     const struct schema_desc *schema;
@@ -494,13 +521,14 @@ static struct status find_in_schema(struct task *task, struct session *session,
     if (*virtual_table != NULL || catalog_virtual_schema(schema_name) != NULL) goto out;
     TRY(catalog_schema(task, session, database, schema_name, true, &schema));
     if (schema == NULL) goto out;
+    if (by == WRITTEN_BY_USER) TRY(check_usage(task, session, schema));
     TRY(look_up_name(task, session, schema->database_id, schema->id, name, value));
 out:
     return st;
 }
 
 static struct status find_relation(struct task *task, struct session *session, const char *database,
-    const char *schema, const char *name, struct name_value *value,
+    const char *schema, const char *name, enum written_by by, struct name_value *value,
     const struct table_desc **virtual_table)
 {
     struct status st = STATUS_OK;
@@ -511,12 +539,13 @@ static struct status find_relation(struct task *task, struct session *session, c
         if (*virtual_table != NULL) goto out;
         for (uint32_t i = 0; session->search_path != NULL && session->search_path[i] != NULL; i++) {
             TRY(find_in_schema(
-                task, session, database, session->search_path[i], name, value, virtual_table));
+                task, session, database, session->search_path[i], name, WRITTEN_BY_PATH, value,
+                virtual_table));
             if (value->id != 0 || *virtual_table != NULL) goto out;
         }
         goto out;
     }
-    TRY(find_in_schema(task, session, database, schema, name, value, virtual_table));
+    TRY(find_in_schema(task, session, database, schema, name, by, value, virtual_table));
     if (value->id != 0 || *virtual_table != NULL || database != NULL) goto out;
     // db.t, as in system.users: the schema is public when the first part names a database, no schema.
     const struct schema_desc *exists;
@@ -525,7 +554,7 @@ static struct status find_relation(struct task *task, struct session *session, c
     if (exists != NULL) goto out;
     TRY(catalog_database(task, session, schema, true, &other));
     if (other != NULL)
-        TRY(find_in_schema(task, session, schema, "public", name, value, virtual_table));
+        TRY(find_in_schema(task, session, schema, "public", name, by, value, virtual_table));
 out:
     return st;
 }
@@ -547,14 +576,14 @@ static struct status no_such_relation(struct task *task, struct session *session
         task->arena, E_UNDEFINED_TABLE, "relation \"%s.%s\" does not exist", schema, name);
 }
 
-struct status catalog_table(struct task *task, struct session *session, const char *database,
-    const char *schema, const char *name, bool missing_ok, const struct table_desc **table)
+static struct status find_table(struct task *task, struct session *session, const char *database,
+    const char *schema, const char *name, enum written_by by, bool missing_ok, const struct table_desc **table)
 {
     struct status st = STATUS_OK;
     struct name_value value;
     struct entry *entry;
 
-    TRY(find_relation(task, session, database, schema, name, &value, table));
+    TRY(find_relation(task, session, database, schema, name, by, &value, table));
     if (*table != NULL) goto out;
     bool is_type = false;
     if (value.id != 0 && value.kind == NAME_RELATION) {
@@ -574,6 +603,18 @@ out:
     return st;
 }
 
+struct status catalog_table(struct task *task, struct session *session, const char *database,
+    const char *schema, const char *name, bool missing_ok, const struct table_desc **table)
+{
+    return find_table(task, session, database, schema, name, WRITTEN_BY_USER, missing_ok, table);
+}
+
+struct status catalog_kept_table(struct task *task, struct session *session, const char *database,
+    const char *schema, const char *name, bool missing_ok, const struct table_desc **table)
+{
+    return find_table(task, session, database, schema, name, WRITTEN_BEFORE, missing_ok, table);
+}
+
 struct status catalog_other_relation(struct task *task, struct session *session,
     const char *database, const char *schema, const char *name, enum other_relation *other)
 {
@@ -583,7 +624,7 @@ struct status catalog_other_relation(struct task *task, struct session *session,
     struct entry *entry;
 
     *other = OTHER_NOTHING;
-    TRY(find_relation(task, session, database, schema, name, &value, &virtual_table));
+    TRY(find_relation(task, session, database, schema, name, WRITTEN_BY_USER, &value, &virtual_table));
     if (value.id == 0) goto out;
     if (value.kind == NAME_INDEX) *other = OTHER_INDEX;
     if (value.kind != NAME_RELATION) goto out;
@@ -607,7 +648,7 @@ struct status catalog_type(struct task *task, struct session *session, const cha
         TRY(look_up_id(task, session, value.id, ENTRY_TABLE, &entry));
         if (entry == NULL) goto out;
     } else {
-        TRY(find_relation(task, session, database, schema, name, &value, &virtual_table));
+        TRY(find_relation(task, session, database, schema, name, WRITTEN_BY_USER, &value, &virtual_table));
         if (value.id == 0 || value.kind != NAME_RELATION) goto out;
         TRY(look_up_id(task, session, value.id, ENTRY_TABLE, &entry));
         if (entry == NULL) return dangling();
@@ -683,7 +724,7 @@ struct status catalog_index(struct task *task, struct session *session, const ch
 
     *table = NULL;
     *index = NULL;
-    TRY(find_relation(task, session, database, schema, name, &value, &virtual_table));
+    TRY(find_relation(task, session, database, schema, name, WRITTEN_BY_USER, &value, &virtual_table));
     if (value.id != 0 && value.kind == NAME_INDEX) {
         TRY(catalog_table_by_id(task, session, value.id, table));
         *index = table_index_by_id(*table, value.index_id);

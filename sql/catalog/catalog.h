@@ -353,13 +353,24 @@ enum other_relation {
     OTHER_NOTHING,
     OTHER_INDEX,
     OTHER_COMPOSITE, // A composite type.
+    OTHER_DENIED,    // In a schema that the user may not use: the binder's.
 };
 
+// Names of relations and types are as their user has written them: who has no USAGE of a schema that one says gets 42501,
+// `missing_ok` or not. (The search path has none of these schemas: sql/session/search_path.h.)
+//
 // `schema` NULL: the search path, in order. *table NULL with status ok when there is none and `missing_ok`.
 // The search path always has pg_catalog first (virtual tables), as in PostgreSQL.
 CHECKED struct status catalog_table(struct task *task, struct session *session,
     const char *database, const char *schema, const char *name, bool missing_ok,
     const struct table_desc **table);
+// A name in the text of a view or the like, which somebody else has written: it needs no USAGE.
+CHECKED struct status catalog_kept_table(struct task *task, struct session *session,
+    const char *database, const char *schema, const char *name, bool missing_ok,
+    const struct table_desc **table);
+// For names of other things: that the user may use what is in the schema, when there is one of the name. NULL: ok.
+CHECKED struct status catalog_check_usage(
+    struct task *task, struct session *session, const char *database, const char *schema);
 // Of a name for which catalog_table() has no table.
 CHECKED struct status catalog_other_relation(struct task *task, struct session *session,
     const char *database, const char *schema, const char *name, enum other_relation *other);

@@ -140,7 +140,7 @@ static struct status shorten_name(
     struct status st = STATUS_OK;
     const struct table_desc *table, *visible;
     if (name->catalog != NULL && strcmp(name->catalog, session->database) != 0) return st;
-    TRY(catalog_table(task, session, name->catalog, name->schema, name->name, true, &table));
+    TRY(catalog_kept_table(task, session, name->catalog, name->schema, name->name, true, &table));
     if (table == NULL) return st;
     uint32_t id = table->id;
     name->catalog = NULL;

@@ -3,6 +3,8 @@
 
 #include "core/invariant.h"
 #include "kv/key.h"
+#include "sql/user/privilege.h"
+#include "sql/user/role.h"
 
 #define FORMAT_VERSION 1u
 #define TAGS_MAX 48u
@@ -554,7 +556,8 @@ static void code_database(struct codec *codec, struct database_desc *database)
     field_string(codec, 26, &database->collate);
 }
 
-static void code_schema(struct codec *codec, struct schema_desc *schema)
+// `usage_counts`: written by a version that asks for USAGE.
+static void code_schema(struct codec *codec, struct schema_desc *schema, uint32_t *usage_counts)
 {
     field_u32(codec, 1, &schema->id);
     field_u32(codec, 2, &schema->database_id);
@@ -563,6 +566,25 @@ static void code_schema(struct codec *codec, struct schema_desc *schema)
     code_grants(codec, 20, &schema->grants, &schema->grant_count);
     field_u32(codec, 21, &schema->temp_node);
     field_i64(codec, 22, &schema->temp_created_us);
+    field_u32(codec, 23, usage_counts);
+}
+
+// A schema of before USAGE was asked for: everybody went by names with it, and does so until that is revoked. Schemas
+// called public have said from the first who may.
+static void grant_usage_of_before(struct arena *arena, struct schema_desc *schema)
+{
+    const uint32_t count = schema->grant_count;
+    if (schema->temp_node != 0 || (schema->name != NULL && strcmp(schema->name, "public") == 0)) return;
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(schema->grants[i].role, ROLE_PUBLIC_NAME) != 0) continue;
+        schema->grants[i].privileges |= PRIVILEGE_USAGE;
+        return;
+    }
+    struct privilege_grant *grants = ARENA_ARRAY(arena, struct privilege_grant, count + 1);
+    if (count > 0) memcpy(grants, schema->grants, count * sizeof *grants);
+    grants[count] = (struct privilege_grant){.role = ROLE_PUBLIC_NAME, .privileges = PRIVILEGE_USAGE};
+    schema->grants = grants;
+    schema->grant_count = count + 1;
 }
 
 // --- whole descriptors ---------------------------------------------------------------------------
@@ -590,7 +612,8 @@ void descriptor_encode_database(struct buffer *out, const struct database_desc *
 
 void descriptor_encode_schema(struct buffer *out, const struct schema_desc *schema)
 {
-    code_schema(begin_write(out, DESCRIPTOR_SCHEMA), (struct schema_desc *)(uintptr_t)schema);
+    uint32_t usage_counts = 1;
+    code_schema(begin_write(out, DESCRIPTOR_SCHEMA), (struct schema_desc *)(uintptr_t)schema, &usage_counts);
 }
 
 enum descriptor_kind descriptor_kind_of(struct bytes bytes)
@@ -690,7 +713,9 @@ struct status descriptor_decode_schema(
 {
     *schema = (struct schema_desc){0};
     struct codec *codec = begin_read(arena, bytes, DESCRIPTOR_SCHEMA);
-    if (!failed(codec->status)) code_schema(codec, schema);
+    uint32_t usage_counts = 0;
+    if (!failed(codec->status)) code_schema(codec, schema, &usage_counts);
+    if (!failed(codec->status) && usage_counts == 0) grant_usage_of_before(arena, schema);
     return codec->status;
 }
 

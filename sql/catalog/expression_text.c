@@ -678,7 +678,11 @@ static struct status write_text(
     struct status st;
     struct arena *arena = run->binder.arena;
     struct bind_names *names = ARENA_NEW(arena, struct bind_names);
-    TRY(bind_names_load(task, session, arena, run->statement, names));
+    const bool kept = session->path.kept;
+    session->path.kept = true;
+    st = bind_names_load(task, session, arena, run->statement, names);
+    session->path.kept = kept;
+    TRY(st);
     bind_names_install_types(session, names);
     run->binder.names = names;
     run->binder.session = session;

@@ -118,6 +118,7 @@ struct status pg_find_collation(struct task *task, struct session *session, stru
         *oid = built_in->id;
         return st;
     }
+    TRY(catalog_check_usage(task, session, NULL, schema));
     TRY(catalog_database(task, session, NULL, false, &database));
     TRY(catalog_list_collations(task, session, arena, database->id, &list, &made));
     for (uint32_t i = 0; i < made; i++) {

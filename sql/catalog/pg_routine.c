@@ -209,6 +209,7 @@ struct status pg_routine_find(struct task *task, struct session *session, struct
     const struct table_desc **list;
     uint32_t list_count;
     *matches = 0;
+    TRY(catalog_check_usage(task, session, NULL, schema_name));
     TRY(catalog_database(task, session, session->database, true, &database));
     if (database == NULL) return st;
     TRY(catalog_list_functions(task, session, arena, database->id, &list, &list_count));

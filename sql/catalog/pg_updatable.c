@@ -18,7 +18,7 @@ static struct status view_below(struct task *task, struct session *session, stru
     *select = list.items[0]->as.select;
     if (view_not_updatable(*select) != NULL) goto out;
     const struct object_name *name = &(*select)->from.items[0]->table.name;
-    TRY(catalog_table(task, session, name->catalog, name->schema, name->name, true, below));
+    TRY(catalog_kept_table(task, session, name->catalog, name->schema, name->name, true, below));
 out:
     return st;
 }

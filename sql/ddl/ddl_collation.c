@@ -23,6 +23,7 @@ static struct status find_made(struct statement_context *context, const struct o
     uint32_t count, best = UINT32_MAX;
 
     *found = NULL;
+    TRY(catalog_check_usage(task, session, name->catalog, name->schema));
     TRY(catalog_database(task, session, name->catalog, true, &database));
     if (database == NULL || database->collation_count == 0) goto out;
     TRY(catalog_list_collations(task, session, context->arena, database->id, &list, &count));

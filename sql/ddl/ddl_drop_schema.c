@@ -97,7 +97,7 @@ static struct status schema_members(
     MEMBERS_OF(catalog_list_tables,
         arena_printf(arena, "%s %s", ddl_kind_of(found[i]), ddl_shown(context, found[i])));
     MEMBERS_OF(catalog_list_functions, arena_printf(arena, "function %s", ddl_routine_text(context, found[i])));
-    MEMBERS_OF(catalog_list_collations, arena_printf(arena, "collation %s", found[i]->name));
+    MEMBERS_OF(catalog_list_collations, arena_printf(arena, "collation %s", ddl_shown(context, found[i])));
     MEMBERS_OF(catalog_list_types, arena_printf(arena, "type %s", ddl_shown(context, found[i])));
     TRY(statistics_members(context, schema, members));
     if (members->count > 0)

@@ -269,6 +269,7 @@ static struct status find_any(struct statement_context *context, const struct ob
         TRY(function_type(context, name->signature->types.items[i], &type));
         types[type_count++] = type.oid;
     }
+    TRY(catalog_check_usage(context->task, context->session, name->catalog, name->schema));
     TRY(ddl_functions_here(context, &list, &count));
     for (uint32_t i = 0; i < count; i++) {
         bool visible;

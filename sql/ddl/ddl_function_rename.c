@@ -30,6 +30,7 @@ static struct status read_body(struct statement_context *context, const struct t
         query->resolutions = ARENA_NEW(context->arena, struct resolutions);
         const struct function_frame *outer = session->frame;
         session->frame = &frame;
+        frame.kept = true;
         st = plan_resolve(context->task, session, context->arena, query->statement, text, types,
             frame.count, query->resolutions, &plan);
         session->frame = outer;
@@ -107,7 +108,7 @@ static struct status writes_to(struct statement_context *context, struct stateme
     struct status st = STATUS_OK;
     const struct object_name *name = &ddl_written_table(statement)->name;
     const struct table_desc *written;
-    TRY(catalog_table(
+    TRY(catalog_kept_table(
         context->task, context->session, name->catalog, name->schema, name->name, true, &written));
     if (written == NULL || written->id != table->id) goto out;
     if (statement->tag == STATEMENT_UPDATE) *writes |= assigns(&statement->as.update->assignments, column);

@@ -211,6 +211,7 @@ static struct status create_elements(struct statement_context *context,
     searched[0] = schema;
     memcpy(searched + 1, path, length * sizeof *searched);
     session->search_path = searched;
+    session->path.fixed = true;
     session->user = owner;
     for (uint32_t kind = 0; kind <= KINDS && !failed(st); kind++) {
         for (uint32_t i = 0; i < create->element_count && !failed(st); i++) {
@@ -219,6 +220,7 @@ static struct status create_elements(struct statement_context *context,
             if (at == kind) st = create_element(context, create->elements[i], schema);
         }
     }
+    session->path.fixed = false;
     session->search_path = path;
     session->user = user;
     return st;

@@ -312,8 +312,12 @@ struct status ddl_feed_run_part(struct task *task, struct session *session, stru
     for (uint32_t i = 0; i < question.param_count; i++)
         types[i] = TYPE_OF(question.types[i]);
     TRY(parse_sql_on_stack(arena, text, &list));
-    TRY(plan_build(
-        task, session, arena, list.items[0], text, types, &question.param_count, &plan));
+    const bool kept = session->path.kept;
+    session->path.kept = true;
+    st = plan_build(
+        task, session, arena, list.items[0], text, types, &question.param_count, &plan);
+    session->path.kept = kept;
+    TRY(st);
     TRY(plan_run_open(task, session, plan, question.params, question.param_count, &plan_run));
     while (!done)
         TRY(plan_run_next(task, plan_run, &run->sink, 0, &done));

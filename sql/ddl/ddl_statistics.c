@@ -48,6 +48,7 @@ static struct status find_name(
     struct statement_context *context, const struct object_name *name, struct name_value *value)
 {
     struct status st = STATUS_OK;
+    TRY(catalog_check_usage(context->task, context->session, NULL, name->schema));
     if (name->schema != NULL) return find_in_schema(context, name->schema, name->name, value);
     *value = (struct name_value){0};
     for (uint32_t i = 0; context->session->search_path[i] != NULL && value->id == 0; i++)

@@ -135,7 +135,7 @@ static struct status tell_tables_apart(
                      strcmp(other->table.name.schema, name->schema) != 0;
         }
         if (!twice) continue;
-        TRY(catalog_table(context->task, context->session, name->catalog, name->schema, name->name, false, &table));
+        TRY(catalog_kept_table(context->task, context->session, name->catalog, name->schema, name->name, false, &table));
         const char *alias;
         uint32_t number = 1;
         do alias = arena_printf(context->arena, "%s_%u", name->name, number++);

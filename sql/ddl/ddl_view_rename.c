@@ -26,8 +26,11 @@ static struct status parse_query(
     struct bytes text = bytes_of_string(sql);
     TRY(parse_sql_on_stack(context->arena, text, &list));
     query->select = list.items[0]->as.select;
-    TRY(plan_resolve(context->task, context->session, context->arena, list.items[0], text,
-        NULL, 0, &query->resolutions, &plan));
+    const bool kept = context->session->path.kept;
+    context->session->path.kept = true;
+    st = plan_resolve(context->task, context->session, context->arena, list.items[0], text,
+        NULL, 0, &query->resolutions, &plan);
+    context->session->path.kept = kept;
 out:
     return st;
 }
@@ -54,7 +57,7 @@ static struct status table_of(struct statement_context *context, const struct fr
     const struct table_desc **table)
 {
     const struct object_name *name = &item->table.name;
-    return catalog_table(
+    return catalog_kept_table(
         context->task, context->session, name->catalog, name->schema, name->name, true, table);
 }
 
@@ -84,7 +87,7 @@ static struct status rename_table(struct statement_context *context, struct ddl_
     struct status st = STATUS_OK;
     const struct table_desc *table;
     const char *to = rename->new_table;
-    TRY(catalog_table(
+    TRY(catalog_kept_table(
         context->task, context->session, name->catalog, name->schema, name->name, true, &table));
     if (!is_meant(table, rename)) goto out;
     if (to != NULL && *alias == NULL) {
@@ -154,7 +157,7 @@ static struct status rename_written(struct statement_context *context, struct st
     struct status st = STATUS_OK;
     const struct object_name *name = &ddl_written_table(statement)->name;
     const struct table_desc *table;
-    TRY(catalog_table(
+    TRY(catalog_kept_table(
         context->task, context->session, name->catalog, name->schema, name->name, true, &table));
     if (!is_meant(table, rename)) goto out;
     if (statement->tag == STATEMENT_UPDATE) rename_assigned(&statement->as.update->assignments, rename);

@@ -523,6 +523,7 @@ static struct status add_named(struct statement_context *context, const struct o
     struct session *session = context->session;
     const char *const named[] = {name->schema, NULL};
     bool found = false;
+    TRY(catalog_check_usage(context->task, session, NULL, name->schema));
     for (const char *const *path = name->schema != NULL ? named : session->search_path;
          *path != NULL && !found; path++) {
         const struct schema_desc *schema;

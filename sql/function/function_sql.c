@@ -43,7 +43,7 @@ static struct status run_statements(struct function_call *call, struct arena *ar
     struct session *session = call->session;
     const char **names = ARENA_ARRAY(arena, const char *, function->column_count + 1);
     type_oid *types = ARENA_ARRAY(arena, type_oid, call->arg_count + 1);
-    struct function_frame frame = {.function = function->name, .names = names};
+    struct function_frame frame = {.function = function->name, .names = names, .kept = desc->body_kind != 'q'};
     for (uint32_t i = 0; i < function->column_count; i++)
         if (function_is_input(function->columns[i].identity))
             names[frame.count++] = function->columns[i].name;

@@ -17,6 +17,7 @@ struct function_frame {
     const char *function;
     const char *const *names; // "": none.
     uint32_t count;
+    bool kept; // Names in the body mean for ever what they meant: they need no USAGE of schemas.
     bool checked; // The body is planned to see what is wrong with it, not to run: indexes may come later.
 };
 

@@ -337,6 +337,8 @@ static struct status plan_make(struct task *task, struct session *session, struc
     plan->arena = arena;
     plan->binder = binder;
     plan->search_path = copy_path(arena, session->search_path);
+    plan->schemas = names->schemas;
+    plan->schema_count = names->schema_count;
     plan->temp_generation = session->temp_generation;
     plan->user = arena_strdup(arena, session->user);
     plan->database = session->database == NULL ? NULL : arena_strdup(arena, session->database);
@@ -402,6 +404,24 @@ static bool same_path(const char *const *a, const char *const *b)
     }
 }
 
+// Whether the schemas that the statement says are there and may still be used: making it anew tells.
+static struct status may_name_schemas(
+    struct task *task, struct session *session, const struct plan *plan, bool *current)
+{
+    struct status st = STATUS_OK;
+    const struct schema_desc *schema;
+    for (uint32_t i = 0; i < plan->schema_count && *current; i++) {
+        st = catalog_schema_by_id(task, session, plan->schemas[i], &schema);
+        if (!failed(st)) st = privilege_check_schema(task, session, schema, PRIVILEGE_USAGE);
+        *current = !failed(st);
+        if (status_is(st, E_INVALID_SCHEMA_NAME) || status_is(st, E_INSUFFICIENT_PRIVILEGE)) st = STATUS_OK;
+        TRY(st);
+    }
+
+out:
+    return st;
+}
+
 struct status plan_is_current(
     struct task *task, struct session *session, const struct plan *plan, bool *current)
 {
@@ -410,6 +430,7 @@ struct status plan_is_current(
                same_text(plan->database, session->database) &&
                same_text(plan->user, session->user) &&
                same_path(plan->search_path, session->search_path);
+    if (plan->schema_count > 0 && *current) TRY(may_name_schemas(task, session, plan, current));
     for (uint32_t i = 0; i < plan->table_count && *current; i++) {
         if (plan->tables[i].table->kind == RELATION_VIRTUAL) continue;
         TRY(catalog_table_current(

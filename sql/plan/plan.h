@@ -99,7 +99,7 @@ CHECKED struct status plan_query_text(struct task *task, struct session *session
 
 // Literals of an expression that will be kept, whose reading depends on the session or the clock, become what they mean
 // now: 'today' the day, a local time the instant. `assigned` as above. What does not bind stays as it is: who keeps the
-// expression checks it when all of the table is known.
+// expression checks it when all of the table is known; but names in schemas that may not be used are 42501.
 CHECKED struct status plan_settle_literals(struct task *task, struct session *session,
     struct arena *arena, const struct table_desc *table, struct expr *expression,
     struct type assigned);

@@ -8,6 +8,7 @@
 #include "core/invariant.h"
 #include "sql/parse/parse.h"
 #include "sql/session/execute.h"
+#include "sql/session/search_path.h"
 #include "sql/parse/shape.h"
 #include "sql/session/shard_state.h"
 
@@ -136,6 +137,8 @@ struct status prepared_for_text(struct task *task, struct session *session, cons
     const struct type *types, uint32_t type_count, struct prepared **out)
 {
     size_t size = strlen(sql);
+    struct status st = search_path_settle_early(task, session);
+    if (failed(st)) return st;
     uint64_t context = context_of(session);
     uint64_t kinds = hash_u64(type_count + 1);
     for (uint32_t i = 0; i < type_count; i++) kinds = hash_combine(kinds, types[i].oid);
@@ -164,6 +167,7 @@ struct status plan_cache_find(struct task *task, struct session *session, struct
 {
     struct status st = STATUS_OK;
     struct sql_shard *state = sql_shard(session->shard);
+    struct prepared *prepared = NULL;
     *out = NULL;
     if (state->shape == NULL) {
         state->shape = malloc(sizeof *state->shape);
@@ -171,8 +175,12 @@ struct status plan_cache_find(struct task *task, struct session *session, struct
     }
     const struct shape *shape = state->shape;
     if (text.size > SHAPE_TEXT_BYTES_MAX || !shape_of(text, state->shape)) return STATUS_OK;
+    if (UNLIKELY(!search_path_is_settled(session))) {
+        TRY(search_path_settle_early(task, session));
+        (void)shape_of(text, state->shape); // Others may have used it meanwhile.
+    }
     struct bytes key = key_of(arena, shape, context_of(session));
-    struct prepared *prepared = find_entry(state, key);
+    prepared = find_entry(state, key);
     bool known = prepared != NULL && prepared->catalog_epoch != 0 &&
                  prepared->catalog_epoch == catalog_epoch(session);
     if (!known) shape = shape_copy(arena, shape);
@@ -205,6 +213,6 @@ struct status plan_cache_find(struct task *task, struct session *session, struct
     }
     *out = prepared;
 out:
-    if (failed(st)) prepared_release(prepared);
+    if (failed(st) && prepared != NULL) prepared_release(prepared);
     return st;
 }

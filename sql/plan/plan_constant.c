@@ -187,6 +187,7 @@ struct status plan_settle_literals(struct task *task, struct session *session, s
     bind->binder.resolutions = &resolutions;
     stack_call(bind_on_stack, bind);
     if (!failed(bind->status)) resolutions_write_values(&resolutions);
+    if (status_is(bind->status, E_INSUFFICIENT_PRIVILEGE)) return bind->status; // Later on it is a kept name, which needs none.
     return STATUS_OK;
 }
 

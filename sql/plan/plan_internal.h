@@ -182,6 +182,8 @@ struct plan {
     struct plan_table *tables;
     uint32_t table_count;
     const char *const *search_path; // That names were resolved by.
+    const uint32_t *schemas; // That the statement says, for which the user had to have USAGE.
+    uint32_t schema_count;
     const char *database;
     const char *user; // Whose privileges were checked.
     uint32_t temp_generation; // session.h

@@ -155,8 +155,12 @@ static struct status scan_table(struct task *task, struct session *session, stru
     put_expressions(&sql, table, &collect->sketches[table->column_count]);
     buffer_printf(&sql, " FROM %s", name);
     TRY(parse_sql_on_stack(arena, buffer_bytes(&sql), &list));
-    TRY(plan_build(task, session, arena, list.items[0], buffer_bytes(&sql),
-        ARENA_NEW(arena, struct type), &param_count, &plan));
+    const bool kept = session->path.kept;
+    session->path.kept = true;
+    st = plan_build(task, session, arena, list.items[0], buffer_bytes(&sql),
+        ARENA_NEW(arena, struct type), &param_count, &plan);
+    session->path.kept = kept;
+    TRY(st);
     TRY(plan_run_open(task, session, plan, NULL, 0, &run));
     while (!done)
         TRY(plan_run_next(task, run, &collect->sink, 0, &done));

@@ -17,6 +17,7 @@
 #include "sql/service/settings.h"
 #include "sql/session/long_parse.h"
 #include "sql/session/portal_rows.h"
+#include "sql/session/search_path.h"
 #include "sql/session/vars.h"
 
 #define HANDLERS_MAX ((uint32_t)STATEMENT_TAG_COUNT)
@@ -263,8 +264,11 @@ out:
 
 struct status session_begin_if_idle(struct task *task, struct session *session)
 {
-    if (session->txn_state != TXN_IDLE) return STATUS_OK;
-    return session_txn_begin(task, session, true);
+    struct status st = STATUS_OK;
+    if (session->txn_state == TXN_IDLE) TRY(session_txn_begin(task, session, true));
+    st = search_path_settle(task, session);
+out:
+    return st;
 }
 
 static struct status refuse_in_failed(const struct session *session, const struct prepared *prepared)
@@ -477,6 +481,7 @@ static struct status renew_plan(
 {
     struct status st;
     bool current;
+    TRY(search_path_settle(task, session));
     TRY(plan_is_current(task, session, prepared->built->plan, &current));
     if (!current) {
         struct result_column *columns = NULL;
@@ -767,6 +772,8 @@ static struct status run_handler(struct task *task, struct session *session,
     struct statement_context context =
         context_of(task, session, execution->arena, prepared, execution->params, sink);
     enum statement_tag tag = prepared->statement->tag;
+    const bool names = !(prepared->handler->flags & HANDLER_TRANSACTION_CONTROL) && tag != STATEMENT_SET;
+    if (names) TRY(search_path_settle(task, session));
     bool nests = tag == STATEMENT_EXECUTE || tag == STATEMENT_FETCH;
     if (nests) TRY(nest(session));
     st = prepared->handler->execute(&context);

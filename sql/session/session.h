@@ -71,7 +71,14 @@ struct session {
     uint32_t function_depth;
     uint32_t attempt; // Of the statement at work: how often it has lost against other transactions.
     const char *calling; // While CALL is planned: the procedure's name, which then is no function's; NULL.
-    const char *const *search_path; // NULL-terminated, in `arena`; "$user" expanded.
+    const char *const *search_path; // NULL-terminated; "$user" expanded: sql/session/search_path.h
+    struct session_path {
+        const char *const *named; // As the setting has it.
+        const char **settled;     // Room for as many.
+        uint64_t epoch;           // catalog_epoch() at which it was settled; 0: it has to be.
+        bool fixed;               // Somebody else says what is searched.
+        bool kept; // The names at hand are of what is kept or of the server's making: they need no USAGE.
+    } path;
 
     enum txn_state txn_state;
     struct kv_txn *txn;

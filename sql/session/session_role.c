@@ -164,4 +164,5 @@ void session_roles_renew(
     for (struct session_role *role = session->roles; role != NULL; role = role->next)
         role->superuser = is_admin(arg, role->name);
     session->superuser = known(session, session->user)->superuser;
+    session->path.epoch = 0;
 }

@@ -201,7 +201,8 @@ static struct status set_transaction_execute(struct statement_context *context)
     struct status st = STATUS_OK;
     struct session *session = context->session;
     const struct transaction *modes = context->statement->as.transaction;
-    TRY(session_begin_if_idle(context->task, session)); // Up to the end of the query, or the Sync: as it began.
+    if (session->txn_state == TXN_IDLE) // Up to the end of the query, or the Sync: as it began.
+        TRY(session_txn_begin(context->task, session, true));
     if (modes->scope == SCOPE_SESSION) {
         if (modes->read_only != TRI_NONE)
             TRY(vars_set(session, context->arena, "default_transaction_read_only",

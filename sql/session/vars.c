@@ -266,7 +266,7 @@ static void assign_search_path(struct session *session, const char *value)
     size_t count = 3;
     for (const char *at = value; *at != '\0'; at++)
         if (*at == ',') count++;
-    vars->search_path = calloc(count, sizeof *vars->search_path);
+    vars->search_path = calloc(2 * count, sizeof *vars->search_path);
     invariant(vars->search_path_text != NULL && vars->search_path != NULL);
     size_t used = 0;
     if (session->temp_name != NULL)
@@ -289,6 +289,9 @@ static void assign_search_path(struct session *session, const char *value)
     }
     vars->search_path[used] = NULL;
     session->search_path = (const char *const *)vars->search_path;
+    session->path.named = session->search_path;
+    session->path.settled = (const char **)(uintptr_t)(vars->search_path + count);
+    session->path.epoch = 0;
 }
 
 void vars_refresh_search_path(struct session *session)

@@ -462,6 +462,8 @@ static struct status grant_in_schema(
     const struct table_desc **found;
     uint32_t count;
     TRY(catalog_schema(context->task, context->session, name->catalog, name->name, false, &schema));
+    TRY(catalog_check_usage(context->task, context->session, name->catalog, name->name));
+    TRY(catalog_schema(context->task, context->session, name->catalog, name->name, false, &schema));
     uint32_t schema_id = schema->id, database_id = schema->database_id;
     if (is_routine(grant->object))
         TRY(catalog_list_functions(

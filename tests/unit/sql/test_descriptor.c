@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "sql/catalog/descriptor.h"
+#include "sql/user/privilege.h"
 
 static struct arena arena;
 
@@ -214,5 +215,43 @@ Test(descriptor, names_lead_to_what_they_did)
         cr_expect_eq(value.index_id, values[i].index_id);
         out.size--;
         cr_expect(failed(name_value_decode(buffer_bytes(&out), &value)));
+    }
+}
+
+// Whoever went by names with a schema of before USAGE was asked for still does, until it is revoked: what is written anew
+// says only what it says.
+Test(descriptor, schemas_of_before_are_everybodys_to_use)
+{
+    static const struct {
+        const char *name;
+        uint32_t temp_node;
+        bool granted, everybody;
+    } rows[] = {{"s", 0, false, true}, {"s", 0, true, true}, {"public", 0, false, false}, {"pg_temp_7", 1, false, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct privilege_grant grant = {.role = "public", .privileges = PRIVILEGE_CREATE};
+        struct schema_desc back, schema = {.id = 100,
+            .database_id = 52,
+            .name = rows[i].name,
+            .owner = "root",
+            .temp_node = rows[i].temp_node,
+            .grants = &grant,
+            .grant_count = rows[i].granted};
+        struct buffer out;
+        buffer_init(&out, &arena);
+        descriptor_encode_schema(&out, &schema);
+        cr_assert(!failed(descriptor_decode_schema(&arena, buffer_bytes(&out), &back)));
+        cr_expect_eq(back.grant_count, schema.grant_count, "of now");
+        out.size -= 3; // The last field: that USAGE counts.
+        cr_assert(!failed(descriptor_decode_schema(&arena, buffer_bytes(&out), &back)));
+        bool usage = false;
+        for (uint32_t k = 0; k < back.grant_count; k++)
+            usage |= strcmp(back.grants[k].role, "public") == 0 && (back.grants[k].privileges & PRIVILEGE_USAGE) != 0;
+        cr_expect_eq(usage, rows[i].everybody, "%s", rows[i].name);
+        cr_expect_eq(back.grant_count, rows[i].granted || rows[i].everybody ? 1 : 0);
+        back.grant_count = 0; // Revoked, and so written anew.
+        buffer_init(&out, &arena);
+        descriptor_encode_schema(&out, &back);
+        cr_assert(!failed(descriptor_decode_schema(&arena, buffer_bytes(&out), &back)));
+        cr_expect_eq(back.grant_count, 0);
     }
 }
