@@ -142,6 +142,10 @@ static struct status make_row(struct function_call *call, const struct internal_
     const struct user_type *user = composite ? type_user(oid) : NULL;
     struct record_writer writer;
     struct buffer out;
+    // Its fields may have become others since the first row.
+    if (composite && user->field_count != rows->column_count)
+        return status_format(call->arena, E_INVALID_FUNCTION_DEFINITION,
+            "return type mismatch in function declared to return %s", user->info.sql_name);
     buffer_init(&out, call->arena);
     if (composite)
         record_write_begin(&writer, &out, oid, rows->column_count);
