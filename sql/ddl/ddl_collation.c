@@ -295,12 +295,30 @@ out:
     return st;
 }
 
-static struct status drop_one(struct statement_context *context, const struct object_name *name)
+struct status ddl_drop_collation(
+    struct statement_context *context, const struct table_desc *collation, enum drop_behavior behavior)
+{
+    struct status st;
+    const char *label = arena_printf(context->arena, "collation %s", ddl_shown(context, collation));
+    const struct schema_desc *schema;
+    struct buffer text;
+    buffer_init(&text, context->arena);
+    TRY(catalog_schema_by_id(context->task, context->session, collation->schema_id, &schema));
+    buffer_append_string(&text, "COLLATE ");
+    deparse_identifier(&text, schema->name);
+    buffer_append_u8(&text, '.');
+    deparse_identifier(&text, collation->name);
+    TRY(ddl_release_named(context, collation->database_id, buffer_string(&text), pg_oid(collation->id), label, behavior));
+    TRY(ddl_remove_collation(context, collation));
+out:
+    return st;
+}
+
+static struct status drop_named(struct statement_context *context, const struct object_name *name)
 {
     struct status st = STATUS_OK;
     const struct drop *drop = context->statement->as.drop;
     const struct table_desc *found;
-    struct buffer text;
 
     TRY(find_made(context, name, &found));
     if (found == NULL && drop->if_exists) {
@@ -312,17 +330,7 @@ static struct status drop_one(struct statement_context *context, const struct ob
         context->task, context->session, found->owner, OBJECT_COLLATION, found->name));
     struct table_desc made = *found;
     made.name = arena_strdup(context->arena, found->name);
-    const char *label = arena_printf(context->arena, "collation %s", ddl_shown(context, &made));
-    buffer_init(&text, context->arena);
-    const struct schema_desc *schema;
-    TRY(catalog_schema_by_id(context->task, context->session, made.schema_id, &schema));
-    buffer_append_string(&text, "COLLATE ");
-    deparse_identifier(&text, schema->name);
-    buffer_append_u8(&text, '.');
-    deparse_identifier(&text, made.name);
-    TRY(ddl_release_named(
-        context, made.database_id, buffer_string(&text), pg_oid(made.id), label, drop->behavior));
-    TRY(ddl_remove_collation(context, &made));
+    TRY(ddl_drop_collation(context, &made, drop->behavior));
 out:
     return st;
 }
@@ -332,7 +340,7 @@ struct status ddl_drop_collations(struct statement_context *context)
     struct status st = STATUS_OK;
     const struct drop *drop = context->statement->as.drop;
     for (uint32_t i = 0; i < drop->names.count; i++)
-        TRY(drop_one(context, &drop->names.items[i]));
+        TRY(drop_named(context, &drop->names.items[i]));
 out:
     return st;
 }

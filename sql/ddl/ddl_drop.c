@@ -427,31 +427,76 @@ out:
     return st;
 }
 
-struct status ddl_drop_relations_of(
-    struct statement_context *context, uint32_t database_id, uint32_t schema_id)
+// --- what belongs together ---------------------------------------------------------------------------
+
+// *object NULL when it is gone already: with another one of the set.
+static struct status edit_if_there(struct statement_context *context, uint32_t id, struct table_desc **object)
+{
+    struct status st = catalog_edit_table(context->task, context->session, context->arena, id, object);
+    if (!status_is(st, E_UNDEFINED_TABLE)) return st;
+    *object = NULL;
+    return STATUS_OK;
+}
+
+static bool is_relation(const struct table_desc *object)
+{
+    return object->kind == RELATION_TABLE || object->kind == RELATION_VIEW || object->kind == RELATION_SEQUENCE;
+}
+
+static bool is_function(const struct table_desc *object)
+{
+    return object->kind == RELATION_FUNCTION;
+}
+static bool is_type(const struct table_desc *object)
+{
+    return relation_is_type(object->kind);
+}
+static bool is_collation(const struct table_desc *object)
+{
+    return object->kind == RELATION_COLLATION;
+}
+
+// In the order in which they go: a type's users may be functions.
+static const struct other_kind {
+    bool (*is)(const struct table_desc *object);
+    struct status (*drop)(
+        struct statement_context *context, const struct table_desc *object, enum drop_behavior behavior);
+    struct status (*remove)(struct statement_context *context, const struct table_desc *object);
+} other_kinds[] = {{is_function, ddl_drop_function, ddl_remove_function}, {is_type, ddl_drop_type, ddl_remove_type},
+    {is_collation, ddl_drop_collation, ddl_remove_collation}};
+
+// Those of the set's first `count` that are of the kind, the last that was made first.
+static struct status drop_others(struct drop_set *set, uint32_t count, const struct other_kind *kind, bool everything)
 {
     struct status st = STATUS_OK;
-    struct drop_set set = {.context = context, .behavior = DROP_CASCADE};
-    const struct table_desc **tables;
-    uint32_t count;
-
-    TRY(catalog_list_tables(
-        context->task, context->session, context->arena, database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        if (schema_id == 0 || tables[i]->schema_id == schema_id) set_add(&set, tables[i]->id);
+    for (uint32_t i = count; i-- > 0;) {
+        struct table_desc *object;
+        TRY(edit_if_there(set->context, set->ids[i], &object));
+        if (object == NULL || !kind->is(object)) continue;
+        TRY(everything ? kind->remove(set->context, object) : kind->drop(set->context, object, set->behavior));
     }
-    uint32_t listed = set.count;
-    // Functions that are in it are the caller's to drop.
-    TRY(catalog_list_functions(
-        context->task, context->session, context->arena, database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++)
-        if (schema_id == 0 || tables[i]->schema_id == schema_id) set_add(&set, tables[i]->id);
-    for (uint32_t i = 0; i < listed; i++) {
+out:
+    return st;
+}
+
+struct status ddl_drop_together(struct statement_context *context, const struct table_desc *const *objects,
+    uint32_t count, bool everything, enum drop_behavior behavior)
+{
+    struct status st = STATUS_OK;
+    struct drop_set set = {.context = context, .behavior = behavior};
+    set.ids = ARENA_ARRAY(context->arena, uint32_t, count + 1);
+    for (uint32_t i = 0; i < count; i++) set.ids[set.count++] = objects[i]->id;
+    uint32_t dropped = 0;
+    for (uint32_t i = 0; i < count; i++) {
         struct table_desc *table;
-        TRY(catalog_edit_table(
-            context->task, context->session, context->arena, set.ids[i], &table));
+        TRY(edit_if_there(context, set.ids[i], &table));
+        if (table == NULL || !is_relation(table)) continue;
+        dropped++;
         TRY(drop_one(&set, table));
     }
+    TRY(refuse_blocked(&set, dropped));
+    for (size_t k = 0; k < sizeof other_kinds / sizeof *other_kinds; k++)
+        TRY(drop_others(&set, count, &other_kinds[k], everything));
 out:
     return st;
 }

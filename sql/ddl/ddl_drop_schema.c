@@ -106,95 +106,30 @@ out:
     return st;
 }
 
-// With what calls them elsewhere: each may take others of the schema with it.
-static struct status drop_functions_of_schema(
-    struct statement_context *context, uint32_t database_id, uint32_t schema_id)
-{
-    struct status st = STATUS_OK;
-    const struct table_desc **functions;
-    struct table_desc *function;
-    uint32_t count, at;
-    do {
-        TRY(catalog_list_functions(
-            context->task, context->session, context->arena, database_id, &functions, &count));
-        for (at = 0; at < count && functions[at]->schema_id != schema_id;) at++;
-        if (at == count) break;
-        TRY(catalog_edit_table(context->task, context->session, context->arena, functions[at]->id, &function));
-        TRY(ddl_drop_function(context, function, DROP_CASCADE));
-    } while (at < count);
-out:
-    return st;
-}
-
+// Of a schema, or (0) of the whole database.
 static struct status drop_members(
     struct statement_context *context, uint32_t database_id, uint32_t schema_id)
 {
     struct status st = STATUS_OK;
-    const struct table_desc **tables;
-    uint32_t count;
-
-    TRY(ddl_drop_relations_of(context, database_id, schema_id));
-    if (schema_id != 0) TRY(drop_functions_of_schema(context, database_id, schema_id));
-    TRY(catalog_list_functions(
-        context->task, context->session, context->arena, database_id, &tables, &count));
-    for (uint32_t i = 0; i < count && schema_id == 0; i++) TRY(ddl_remove_function(context, tables[i]));
-    TRY(catalog_list_collations(
-        context->task, context->session, context->arena, database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
-        TRY(ddl_remove_collation(context, tables[i]));
-    }
-    TRY(catalog_list_types(
-        context->task, context->session, context->arena, database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        if (schema_id != 0 && tables[i]->schema_id != schema_id) continue;
-        TRY(ddl_remove_type(context, tables[i]));
-    }
+    const struct table_desc **objects;
+    uint32_t count, members = 0;
+    TRY(catalog_list_objects(
+        context->task, context->session, context->arena, database_id, &objects, &count));
+    for (uint32_t i = 0; i < count; i++)
+        if (schema_id == 0 || objects[i]->schema_id == schema_id) objects[members++] = objects[i];
+    TRY(ddl_drop_together(context, objects, members, schema_id == 0, DROP_CASCADE));
 out:
     return st;
 }
 
-// A type that goes with its schema takes no columns of other schemas with it: those are to be dropped first.
-static struct status type_used_elsewhere(
-    struct statement_context *context, const struct table_desc *type, uint32_t schema_id)
-{
-    struct status st = STATUS_OK;
-    const struct table_desc **tables;
-    uint32_t count;
-    TRY(catalog_list_tables(
-        context->task, context->session, context->arena, type->database_id, &tables, &count));
-    for (uint32_t i = 0; i < count; i++) {
-        for (uint32_t k = 0; tables[i]->schema_id != schema_id && k < tables[i]->column_count; k++) {
-            const struct column_desc *column = &tables[i]->columns[k];
-            bool uses = (type_is_user(column->type.oid) &&
-                            type_user_id(column->type.oid) == type->id) ||
-                        (column->domain != 0 && type_user_id(column->domain) == type->id);
-            if (!uses) continue;
-            return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
-                "dropping a schema whose type %s is used by column %s of table %s of another "
-                "schema is not supported",
-                type->name, column->name, tables[i]->name);
-        }
-    }
-out:
-    return st;
-}
-
-// RESTRICT: nothing is in it. CASCADE: nothing outside uses its types; tells what goes with it.
+// RESTRICT: nothing is in it. CASCADE: tells what goes with it.
 static struct status schema_may_go(
     struct statement_context *context, const struct schema_desc *schema, enum drop_behavior behavior)
 {
     struct status st;
-    const struct table_desc **types;
     struct members members;
     struct buffer lines;
-    uint32_t count;
 
-    TRY(catalog_list_types(
-        context->task, context->session, context->arena, schema->database_id, &types, &count));
-    for (uint32_t i = 0; i < count; i++)
-        if (types[i]->schema_id == schema->id)
-            TRY(type_used_elsewhere(context, types[i], schema->id));
     TRY(schema_members(context, schema, &members));
     buffer_init(&lines, context->arena);
     for (uint32_t i = 0; i < members.count; i++) {
@@ -211,7 +146,33 @@ out:
     return st;
 }
 
-static struct status drop_schema(
+// With all that is in it.
+static struct status remove_schema(
+    struct statement_context *context, uint32_t id, uint32_t database_id, const char *name)
+{
+    struct status st;
+    TRY(drop_members(context, database_id, id));
+    TRY(drop_statistics_of_schema(context, database_id, id));
+    TRY(catalog_free_name(context->task, context->session, database_id, 0, name));
+    TRY(catalog_delete_descriptor(context->task, context->session, id));
+    TRY(ddl_delete_comments(context, COMMENT_ON_SCHEMA, id));
+out:
+    return st;
+}
+
+struct status ddl_drop_schema(
+    struct statement_context *context, const struct schema_desc *schema, enum drop_behavior behavior)
+{
+    struct status st;
+    const uint32_t id = schema->id, database_id = schema->database_id;
+    const char *name = arena_strdup(context->arena, schema->name);
+    TRY(schema_may_go(context, schema, behavior));
+    TRY(remove_schema(context, id, database_id, name));
+out:
+    return st;
+}
+
+static struct status drop_named(
     struct statement_context *context, const struct object_name *name, const struct drop *drop)
 {
     struct status st = STATUS_OK;
@@ -227,13 +188,7 @@ static struct status drop_schema(
         return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "cannot drop schema %s", name->name);
     TRY(privilege_check_owner(
         context->task, context->session, schema->owner, OBJECT_SCHEMA, schema->name));
-    TRY(schema_may_go(context, schema, drop->behavior));
-    uint32_t id = schema->id, database_id = schema->database_id;
-    TRY(drop_members(context, database_id, id));
-    TRY(drop_statistics_of_schema(context, database_id, id));
-    TRY(catalog_free_name(context->task, context->session, database_id, 0, name->name));
-    TRY(catalog_delete_descriptor(context->task, context->session, id));
-    TRY(ddl_delete_comments(context, COMMENT_ON_SCHEMA, id));
+    TRY(ddl_drop_schema(context, schema, drop->behavior));
 out:
     return st;
 }
@@ -243,7 +198,7 @@ struct status ddl_drop_schemas(struct statement_context *context)
     struct status st = STATUS_OK;
     const struct drop *drop = context->statement->as.drop;
     for (uint32_t i = 0; i < drop->names.count; i++)
-        TRY(drop_schema(context, &drop->names.items[i], drop));
+        TRY(drop_named(context, &drop->names.items[i], drop));
 out:
     return st;
 }

@@ -132,6 +132,8 @@ CHECKED struct status ddl_collation(struct statement_context *context,
     const struct object_name *name, struct type type, const char **definition);
 CHECKED struct status ddl_create_collation(struct statement_context *context);
 CHECKED struct status ddl_drop_collations(struct statement_context *context);
+CHECKED struct status ddl_drop_collation(
+    struct statement_context *context, const struct table_desc *collation, enum drop_behavior behavior);
 // Without a look at who uses it.
 CHECKED struct status ddl_remove_collation(
     struct statement_context *context, const struct table_desc *made);
@@ -183,6 +185,8 @@ CHECKED struct status ddl_release_named(struct statement_context *context, uint3
 CHECKED struct status ddl_release_type(
     struct statement_context *context, const struct table_desc *type, enum drop_behavior behavior);
 CHECKED struct status ddl_drop_types(struct statement_context *context); // DROP TYPE, DROP DOMAIN
+CHECKED struct status ddl_drop_type(
+    struct statement_context *context, const struct table_desc *type, enum drop_behavior behavior);
 // Without a look at who uses it.
 CHECKED struct status ddl_remove_type(
     struct statement_context *context, const struct table_desc *type);
@@ -459,10 +463,10 @@ const char *ddl_kind_of(const struct table_desc *table);
 // `refused` with the hint which statement drops the relation of that name, if there is one of another kind.
 CHECKED struct status ddl_use_other_drop(
     struct statement_context *context, struct status refused, const struct object_name *name);
-// All relations of a schema, or (0) of all schemas, as one statement drops them. The schema's functions, which may use
-// them, are still there.
-CHECKED struct status ddl_drop_relations_of(
-    struct statement_context *context, uint32_t database_id, uint32_t schema_id);
+// Relations, functions, types and collations of a database, as one statement drops them: they do not stand in each
+// other's way. RESTRICT: nothing else may depend on them. `everything`: there is nothing else.
+CHECKED struct status ddl_drop_together(struct statement_context *context, const struct table_desc *const *objects,
+    uint32_t count, bool everything, enum drop_behavior behavior);
 CHECKED struct status ddl_drop_relation(
     struct statement_context *context, struct table_desc *table, enum drop_behavior behavior);
 // The sequence of a column that is dropped and gone from the table already: others may take their values from it.
@@ -570,6 +574,8 @@ CHECKED struct status ddl_alter_schema(struct statement_context *context);
 CHECKED struct status ddl_drop(struct statement_context *context);
 CHECKED struct status ddl_drop_indexes(struct statement_context *context);
 CHECKED struct status ddl_drop_schemas(struct statement_context *context);
+CHECKED struct status ddl_drop_schema(
+    struct statement_context *context, const struct schema_desc *schema, enum drop_behavior behavior);
 CHECKED struct status ddl_drop_database(struct statement_context *context);
 CHECKED struct status ddl_truncate(struct statement_context *context);
 CHECKED struct status ddl_comment(struct statement_context *context);

@@ -287,6 +287,9 @@ struct status ddl_create_statistics(struct statement_context *context)
     bool taken = false;
 
     if (create->name.name == NULL) return ddl_unsupported(context, "CREATE STATISTICS without a name");
+    if (create->other_than_names)
+        return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
+            "CREATE STATISTICS only supports relation names in the FROM clause");
     if (create->tables.count != 1)
         return ddl_error(context, E_FEATURE_NOT_SUPPORTED,
             "only a single relation is allowed in CREATE STATISTICS");

@@ -158,6 +158,16 @@ out:
     return st;
 }
 
+struct status ddl_drop_type(
+    struct statement_context *context, const struct table_desc *type, enum drop_behavior behavior)
+{
+    struct status st;
+    TRY(ddl_release_type(context, type, behavior));
+    TRY(ddl_remove_type(context, type));
+out:
+    return st;
+}
+
 static struct status drop_type(struct statement_context *context, const struct object_name *name)
 {
     struct status st = STATUS_OK;
@@ -168,8 +178,7 @@ static struct status drop_type(struct statement_context *context, const struct o
     if (type == NULL) goto out;
     if (drop->object == OBJECT_DOMAIN && type->kind != RELATION_DOMAIN)
         return ddl_error(context, E_WRONG_OBJECT_TYPE, "\"%s\" is not a domain", type->name);
-    TRY(ddl_release_type(context, type, drop->behavior));
-    TRY(ddl_remove_type(context, type));
+    TRY(ddl_drop_type(context, type, drop->behavior));
 out:
     return st;
 }

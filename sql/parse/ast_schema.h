@@ -321,6 +321,7 @@ struct create_statistics {
     struct name_list kinds;
     struct expr_list columns; // And expressions.
     struct object_name_list tables;
+    bool other_than_names;    // FROM has more than these.
 };
 
 struct alter_statistics { // SET STATISTICS

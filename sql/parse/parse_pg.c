@@ -183,15 +183,14 @@ struct object_name convert_range_var(struct convert *convert, const PgQuery__Ran
 struct object_name_list convert_range_vars(
     struct convert *convert, size_t count, PgQuery__Node **nodes)
 {
-    struct object_name_list list = {
-        ARENA_ARRAY(convert->arena, struct object_name, count), (uint32_t)count};
+    struct object_name_list list = {ARENA_ARRAY(convert->arena, struct object_name, count), 0};
     for (size_t i = 0; i < count; i++) {
         const PgQuery__Node *node = nodes[i];
         const PgQuery__RangeVar *var = NULL;
         if (node->node_case == PG_QUERY__NODE__NODE_RANGE_VAR) var = node->range_var;
         if (node->node_case == PG_QUERY__NODE__NODE_VACUUM_RELATION)
             var = node->vacuum_relation->relation;
-        list.items[i] = convert_range_var(convert, var);
+        if (var != NULL) list.items[list.count++] = convert_range_var(convert, var);
     }
     return list;
 }

@@ -362,6 +362,8 @@ static void create_statistics(
         }
         statistics->columns.items[statistics->columns.count++] = expr;
     }
+    for (size_t i = 0; i < stmt->n_relations; i++)
+        if (stmt->relations[i]->node_case != NODE(RANGE_VAR)) statistics->other_than_names = true;
     statistics->tables = convert_range_vars(convert, stmt->n_relations, stmt->relations);
 }
 

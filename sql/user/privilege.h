@@ -88,5 +88,4 @@ CHECKED struct status privilege_default_grants(struct statement_context *context
 // The same for a function or type, whose descriptor is to be filled.
 CHECKED struct status privilege_default_of_everybody(
     struct statement_context *context, enum object_kind kind, struct table_desc *object);
-bool privilege_defaults_mention(const struct database_desc *database, const char *role);
 CHECKED struct status privilege_owned_execute(struct statement_context *context);

@@ -196,15 +196,6 @@ out:
     return st;
 }
 
-bool privilege_defaults_mention(const struct database_desc *database, const char *role)
-{
-    for (uint32_t i = 0; i < database->default_count; i++)
-        if (strcmp(database->defaults[i].owner, role) == 0 ||
-            strcmp(database->defaults[i].role, role) == 0)
-            return true;
-    return false;
-}
-
 // --- pg_default_acl --------------------------------------------------------------------------------------
 
 static bool same_entry(const struct default_grant *a, const struct default_grant *b)

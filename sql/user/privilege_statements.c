@@ -178,31 +178,6 @@ static bool remove_grants(
     return removed;
 }
 
-// Types, functions and collations: what the roles have been granted of them. Their own are not dropped.
-static struct status drop_owned_of_others(struct statement_context *context, uint32_t database_id,
-    const char **roles, uint32_t count)
-{
-    struct status st = STATUS_OK;
-    const struct table_desc **objects;
-    struct table_desc *object;
-    uint32_t found;
-    TRY(catalog_list_objects(
-        context->task, context->session, context->arena, database_id, &objects, &found));
-    for (uint32_t i = 0; i < found; i++) {
-        enum relation_kind kind = objects[i]->kind;
-        if (!relation_is_type(kind) && kind != RELATION_FUNCTION && kind != RELATION_COLLATION) continue;
-        if (is_one_of(objects[i]->owner, roles, count))
-            return ddl_unsupported(
-                context, "DROP OWNED of a role that owns a type, a function or a collation");
-        TRY(catalog_edit_table(
-            context->task, context->session, context->arena, objects[i]->id, &object));
-        if (remove_grants(object->grants, &object->grant_count, roles, count))
-            TRY(catalog_put_table(context->task, context->session, object));
-    }
-out:
-    return st;
-}
-
 static struct status drop_statistics_owned(struct statement_context *context,
     struct table_desc *table, const char **roles, uint32_t count, bool *any)
 {
@@ -216,6 +191,43 @@ out:
     return st;
 }
 
+// What the roles have been granted of another's object, and statistics objects of theirs.
+static struct status drop_owned_of(
+    struct statement_context *context, const struct table_desc *of, const char **roles, uint32_t count)
+{
+    struct status st;
+    struct table_desc *object;
+    TRY(catalog_edit_table(context->task, context->session, context->arena, of->id, &object));
+    bool removed = remove_grants(object->grants, &object->grant_count, roles, count);
+    for (uint32_t c = 0; c < object->column_count; c++)
+        removed |= remove_grants(object->columns[c].grants, &object->columns[c].grant_count, roles, count);
+    TRY(drop_statistics_owned(context, object, roles, count, &removed));
+    if (removed) TRY(catalog_put_table(context->task, context->session, object));
+out:
+    return st;
+}
+
+// What is in them and not the roles' is in the way, or goes with them.
+static struct status drop_owned_schemas(struct statement_context *context, uint32_t database_id, const char **roles,
+    uint32_t count, enum drop_behavior behavior)
+{
+    struct status st;
+    const struct schema_desc **schemas;
+    struct schema_desc *schema;
+    uint32_t found;
+    TRY(catalog_list_schemas(
+        context->task, context->session, context->arena, database_id, &schemas, &found));
+    for (uint32_t i = 0; i < found; i++) {
+        TRY(catalog_edit_schema(context->task, context->session, context->arena, schemas[i]->id, &schema));
+        if (is_one_of(schema->owner, roles, count))
+            TRY(ddl_drop_schema(context, schema, behavior));
+        else if (remove_grants(schema->grants, &schema->grant_count, roles, count))
+            TRY(catalog_put_schema(context->task, context->session, schema));
+    }
+out:
+    return st;
+}
+
 static struct status drop_owned(struct statement_context *context, const char **roles,
     uint32_t count, enum drop_behavior behavior)
 {
@@ -224,42 +236,20 @@ static struct status drop_owned(struct statement_context *context, const char **
     struct session *session = context->session;
     struct arena *arena = context->arena;
     const struct database_desc *current;
-    const struct table_desc **tables;
-    const struct schema_desc **schemas;
-    uint32_t found;
+    const struct table_desc **objects;
+    uint32_t found, owned = 0;
 
     TRY(catalog_database(task, session, NULL, false, &current));
     uint32_t database_id = current->id;
-    TRY(drop_owned_of_others(context, database_id, roles, count));
-    TRY(catalog_list_tables(task, session, arena, database_id, &tables, &found));
+    TRY(catalog_list_objects(task, session, arena, database_id, &objects, &found));
     for (uint32_t i = 0; i < found; i++) {
-        struct table_desc *table;
-        if (!is_one_of(tables[i]->owner, roles, count)) {
-            TRY(catalog_edit_table(task, session, arena, tables[i]->id, &table));
-            bool removed_one = remove_grants(table->grants, &table->grant_count, roles, count);
-            for (uint32_t c = 0; c < table->column_count; c++)
-                removed_one |= remove_grants(
-                    table->columns[c].grants, &table->columns[c].grant_count, roles, count);
-            TRY(drop_statistics_owned(context, table, roles, count, &removed_one));
-            if (removed_one) TRY(catalog_put_table(task, session, table));
-            continue;
-        }
-        struct name_value still_there;
-        TRY(catalog_peek_name(task, session, tables[i]->database_id, tables[i]->schema_id,
-            tables[i]->name, &still_there));
-        if (still_there.id != tables[i]->id) continue; // Went with another one.
-        TRY(catalog_edit_table(task, session, arena, tables[i]->id, &table));
-        TRY(ddl_drop_relation(context, table, behavior));
+        if (is_one_of(objects[i]->owner, roles, count))
+            objects[owned++] = objects[i];
+        else
+            TRY(drop_owned_of(context, objects[i], roles, count));
     }
-    TRY(catalog_list_schemas(task, session, arena, database_id, &schemas, &found));
-    for (uint32_t i = 0; i < found; i++) {
-        struct schema_desc *schema;
-        TRY(catalog_edit_schema(task, session, arena, schemas[i]->id, &schema));
-        if (is_one_of(schema->owner, roles, count))
-            return ddl_unsupported(context, "DROP OWNED of a role that owns a schema");
-        if (remove_grants(schema->grants, &schema->grant_count, roles, count))
-            TRY(catalog_put_schema(task, session, schema));
-    }
+    TRY(ddl_drop_together(context, objects, owned, false, behavior));
+    TRY(drop_owned_schemas(context, database_id, roles, count, behavior));
     struct database_desc *database;
     TRY(catalog_edit_database(task, session, arena, database_id, &database));
     bool removed = remove_grants(database->grants, &database->grant_count, roles, count);

@@ -10,6 +10,7 @@
 #include "sql/ddl/ddl_setting.h"
 #include "sql/session/internal.h"
 #include "sql/user/role.h"
+#include "sql/user/role_dependents.h"
 #include "sql/user/role_predefined.h"
 #include "sql/service/settings.h"
 #include "sql/session/vars.h"
@@ -502,91 +503,6 @@ out:
     return st;
 }
 
-static bool grants_mention(const struct privilege_grant *grants, uint32_t count, const char *role)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (strcmp(grants[i].role, role) == 0) return true;
-        if (grants[i].grantor != NULL && strcmp(grants[i].grantor, role) == 0) return true;
-    }
-    return false;
-}
-
-static bool columns_mention(const struct table_desc *table, const char *role)
-{
-    for (uint32_t i = 0; i < table->column_count; i++) {
-        if (grants_mention(table->columns[i].grants, table->columns[i].grant_count, role))
-            return true;
-    }
-    return false;
-}
-
-static const char *kind_of(const struct table_desc *object)
-{
-    switch (object->kind) {
-    case RELATION_VIEW: return "view";
-    case RELATION_SEQUENCE: return "sequence";
-    case RELATION_ENUM:
-    case RELATION_DOMAIN:
-    case RELATION_COMPOSITE: return "type";
-    case RELATION_FUNCTION: return object->function.kind == 'p' ? "procedure" : "function";
-    case RELATION_COLLATION: return "collation";
-    default: return object->materialized ? "materialized view" : "table";
-    }
-}
-
-// One of the table's that the role owns; NULL: none.
-static const struct statistics_desc *statistics_of(const struct table_desc *table, const char *role)
-{
-    for (uint32_t i = 0; i < table->statistics_count; i++)
-        if (strcmp(table->statistics[i].owner, role) == 0) return &table->statistics[i];
-    return NULL;
-}
-
-// One object that would be left without its owner, or with a privilege of nobody.
-static struct status find_dependent(
-    struct statement_context *context, const char *role, const char **detail)
-{
-    struct status st = STATUS_OK;
-    struct arena *arena = context->arena;
-    const struct table_desc **tables;
-    const struct schema_desc **schemas;
-    const struct database_desc **databases;
-    uint32_t count;
-
-    *detail = NULL;
-    TRY(catalog_list_objects(context->task, context->session, arena, 0, &tables, &count));
-    for (uint32_t i = 0; i < count && *detail == NULL; i++) {
-        const char *kind = kind_of(tables[i]);
-        const struct statistics_desc *statistics = statistics_of(tables[i], role);
-        if (strcmp(tables[i]->owner, role) == 0)
-            *detail = arena_printf(arena, "owner of %s %s", kind, tables[i]->name);
-        else if (statistics != NULL)
-            *detail = arena_printf(arena, "owner of statistics object %s", statistics->name);
-        else if (grants_mention(tables[i]->grants, tables[i]->grant_count, role) ||
-                 columns_mention(tables[i], role))
-            *detail = arena_printf(arena, "privileges for %s %s", kind, tables[i]->name);
-    }
-    TRY(catalog_list_schemas(context->task, context->session, arena, 0, &schemas, &count));
-    for (uint32_t i = 0; i < count && *detail == NULL; i++) {
-        if (strcmp(schemas[i]->owner, role) == 0)
-            *detail = arena_printf(arena, "owner of schema %s", schemas[i]->name);
-        else if (grants_mention(schemas[i]->grants, schemas[i]->grant_count, role))
-            *detail = arena_printf(arena, "privileges for schema %s", schemas[i]->name);
-    }
-    TRY(catalog_list_databases(context->task, context->session, arena, &databases, &count));
-    for (uint32_t i = 0; i < count && *detail == NULL; i++) {
-        if (strcmp(databases[i]->owner, role) == 0)
-            *detail = arena_printf(arena, "owner of database %s", databases[i]->name);
-        else if (grants_mention(databases[i]->grants, databases[i]->grant_count, role))
-            *detail = arena_printf(arena, "privileges for database %s", databases[i]->name);
-        else if (privilege_defaults_mention(databases[i], role))
-            *detail = arena_printf(
-                arena, "default privileges in database %s", databases[i]->name);
-    }
-out:
-    return st;
-}
-
 static struct status drop_role(struct statement_context *context, const char *name)
 {
     struct status st = STATUS_OK;
@@ -603,7 +519,7 @@ static struct status drop_role(struct statement_context *context, const char *na
     TRY(role_is_member(context->task, context->session, name, ROLE_ADMIN, &target_is_admin));
     if (target_is_admin)
         TRY(privilege_check_superuser(context->task, context->session, "drop superuser roles"));
-    TRY(find_dependent(context, name, &detail));
+    TRY(role_dependents(context, name, &detail));
     if (detail != NULL) {
         st = ddl_error(context, E_DEPENDENT_OBJECTS_EXIST,
             "role \"%s\" cannot be dropped because some objects depend on it", name);
