@@ -6,6 +6,7 @@
 #include "core/invariant.h"
 #include "sql/catalog/pg_catalog.h"
 #include "sql/bind/bind.h"
+#include "sql/function/function_sql.h"
 #include "sql/plan/plan.h"
 #include "sql/bind/resolution.h"
 
@@ -83,7 +84,9 @@ static struct status bind_parameter(
     struct binder *binder, const struct expr *expr, struct scalar **out)
 {
     uint32_t number = expr->parameter.number;
-    if (number == 0 || number > PLAN_PARAMS_MAX || binder->param_types == NULL)
+    const struct function_frame *frame = binder->session == NULL ? NULL : binder->session->frame;
+    if (number == 0 || number > PLAN_PARAMS_MAX || binder->param_types == NULL ||
+        (frame != NULL && number > frame->count))
         return bind_error(binder, expr->position, E_UNDEFINED_PARAMETER,
             "there is no parameter $%u", number);
     while (binder->param_count < number)

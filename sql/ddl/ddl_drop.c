@@ -16,7 +16,7 @@ struct drop_set {
     uint32_t count;
     const struct table_desc *blocked; // RESTRICT: the first that others depend on; NULL: none so far.
     const char *blocking;             // Who does, a line each.
-    const char *column;               // What is dropped is this column, with what is its own; NULL: relations.
+    const char *what;                 // Is dropped, with what is its own: a column, a schema; NULL: relations.
     const struct table_desc **all;    // The database's tables, once they were needed.
     uint32_t all_count;
 };
@@ -58,13 +58,13 @@ static void in_the_way(struct drop_set *set, const struct table_desc *table, con
 
 static struct status refuse_blocked(const struct drop_set *set, uint32_t dropped)
 {
-    if (set->blocked == NULL) return STATUS_OK;
+    if (set->blocking == NULL) return STATUS_OK;
     const struct table_desc *table = set->blocked;
     struct arena *arena = set->context->arena;
     struct status st =
-        set->column != NULL
+        set->what != NULL
             ? ddl_error(set->context, E_DEPENDENT_OBJECTS_EXIST,
-                  "cannot drop %s because other objects depend on it", set->column)
+                  "cannot drop %s because other objects depend on it", set->what)
         : dropped > 1
             ? ddl_error(set->context, E_DEPENDENT_OBJECTS_EXIST,
                   "cannot drop desired object(s) because other objects depend on them")
@@ -368,7 +368,7 @@ struct status ddl_drop_column_sequence(struct statement_context *context, const 
     const char *column, struct table_desc *sequence, enum drop_behavior behavior)
 {
     struct drop_set set = {.context = context, .behavior = behavior};
-    set.column = arena_printf(context->arena, "column %s of table %s", column, ddl_shown(context, table));
+    set.what = arena_printf(context->arena, "column %s of table %s", column, ddl_shown(context, table));
     set_add(&set, sequence->id);
     struct status st = drop_one(&set, sequence);
     return failed(st) ? st : refuse_blocked(&set, 1);
@@ -479,24 +479,46 @@ out:
     return st;
 }
 
-struct status ddl_drop_together(struct statement_context *context, const struct table_desc *const *objects,
-    uint32_t count, bool everything, enum drop_behavior behavior)
+// What is in the schema and not in the set is in the way, or goes with it.
+static struct status add_schema(struct drop_set *set, const struct schema_desc *schema)
+{
+    struct status st;
+    struct ddl_members members;
+    TRY(ddl_schema_members(set->context, schema, &members));
+    for (uint32_t i = 0; i < members.count; i++) {
+        const struct ddl_member *member = &members.items[i];
+        if (set_has(set, member->id)) continue;
+        set_add(set, member->id);
+        if (set->behavior == DROP_CASCADE)
+            ddl_cascades_to(set->context, "%s", member->text);
+        else
+            in_the_way(set, NULL,
+                arena_printf(set->context->arena, "%s depends on schema %s", member->text, schema->name));
+    }
+out:
+    return st;
+}
+
+struct status ddl_drop_together(
+    struct statement_context *context, const struct ddl_drop_list *list, enum drop_behavior behavior)
 {
     struct status st = STATUS_OK;
     struct drop_set set = {.context = context, .behavior = behavior};
-    set.ids = ARENA_ARRAY(context->arena, uint32_t, count + 1);
-    for (uint32_t i = 0; i < count; i++) set.ids[set.count++] = objects[i]->id;
-    uint32_t dropped = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    set.ids = ARENA_ARRAY(context->arena, uint32_t, list->count + 1);
+    for (uint32_t i = 0; i < list->count; i++) set.ids[set.count++] = list->objects[i]->id;
+    if (list->count == 0 && list->schema_count == 1)
+        set.what = arena_printf(context->arena, "schema %s", list->schemas[0]->name);
+    for (uint32_t i = 0; i < list->schema_count; i++) TRY(add_schema(&set, list->schemas[i]));
+    const uint32_t count = set.count; // More come, which their dropping drops.
+    for (uint32_t i = 0; i < count && (behavior == DROP_CASCADE || i < list->count); i++) {
         struct table_desc *table;
         TRY(edit_if_there(context, set.ids[i], &table));
-        if (table == NULL || !is_relation(table)) continue;
-        dropped++;
-        TRY(drop_one(&set, table));
+        if (table != NULL && is_relation(table)) TRY(drop_one(&set, table));
     }
-    TRY(refuse_blocked(&set, dropped));
+    TRY(refuse_blocked(&set, list->count + list->schema_count));
     for (size_t k = 0; k < sizeof other_kinds / sizeof *other_kinds; k++)
-        TRY(drop_others(&set, count, &other_kinds[k], everything));
+        TRY(drop_others(&set, count, &other_kinds[k], list->everything));
+    for (uint32_t i = 0; i < list->schema_count; i++) TRY(ddl_remove_schema(context, list->schemas[i]));
 out:
     return st;
 }

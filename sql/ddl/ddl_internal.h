@@ -463,10 +463,17 @@ const char *ddl_kind_of(const struct table_desc *table);
 // `refused` with the hint which statement drops the relation of that name, if there is one of another kind.
 CHECKED struct status ddl_use_other_drop(
     struct statement_context *context, struct status refused, const struct object_name *name);
-// Relations, functions, types and collations of a database, as one statement drops them: they do not stand in each
-// other's way. RESTRICT: nothing else may depend on them. `everything`: there is nothing else.
-CHECKED struct status ddl_drop_together(struct statement_context *context, const struct table_desc *const *objects,
-    uint32_t count, bool everything, enum drop_behavior behavior);
+// What one statement drops of a database: these do not stand in each other's way.
+struct ddl_drop_list {
+    const struct table_desc *const *objects; // Relations, functions, types and collations.
+    uint32_t count;
+    bool everything;                         // The database has no others.
+    const struct schema_desc *const *schemas;
+    uint32_t schema_count;
+};
+// RESTRICT: nothing else may depend on them, or be in the schemas.
+CHECKED struct status ddl_drop_together(
+    struct statement_context *context, const struct ddl_drop_list *list, enum drop_behavior behavior);
 CHECKED struct status ddl_drop_relation(
     struct statement_context *context, struct table_desc *table, enum drop_behavior behavior);
 // The sequence of a column that is dropped and gone from the table already: others may take their values from it.
@@ -574,8 +581,19 @@ CHECKED struct status ddl_alter_schema(struct statement_context *context);
 CHECKED struct status ddl_drop(struct statement_context *context);
 CHECKED struct status ddl_drop_indexes(struct statement_context *context);
 CHECKED struct status ddl_drop_schemas(struct statement_context *context);
-CHECKED struct status ddl_drop_schema(
-    struct statement_context *context, const struct schema_desc *schema, enum drop_behavior behavior);
+// What a schema holds, as a DETAIL names it, in the order in which it was made. Sequences of columns go with their tables.
+struct ddl_member {
+    uint32_t id;
+    const char *text;
+};
+struct ddl_members {
+    struct ddl_member *items;
+    uint32_t count;
+};
+CHECKED struct status ddl_schema_members(
+    struct statement_context *context, const struct schema_desc *schema, struct ddl_members *members);
+// An empty one, with statistics objects of tables of other schemas.
+CHECKED struct status ddl_remove_schema(struct statement_context *context, const struct schema_desc *schema);
 CHECKED struct status ddl_drop_database(struct statement_context *context);
 CHECKED struct status ddl_truncate(struct statement_context *context);
 CHECKED struct status ddl_comment(struct statement_context *context);

@@ -328,7 +328,8 @@ static struct status plan_make(struct task *task, struct session *session, struc
     binder->param_types = param_types;
     binder->param_count = *param_count;
     binder->resolutions = resolutions;
-    if (param_types != NULL && binder->param_count < statement->parameter_count) {
+    // A function's body has the function's parameters and no others.
+    if (param_types != NULL && session->frame == NULL && binder->param_count < statement->parameter_count) {
         for (uint32_t i = binder->param_count; i < statement->parameter_count; i++)
             param_types[i] = TYPE_OF(0);
         binder->param_count = statement->parameter_count;

@@ -207,20 +207,21 @@ out:
     return st;
 }
 
-// What is in them and not the roles' is in the way, or goes with them.
-static struct status drop_owned_schemas(struct statement_context *context, uint32_t database_id, const char **roles,
-    uint32_t count, enum drop_behavior behavior)
+// Adds the schemas that the roles own; takes from others what the roles have been granted.
+static struct status collect_owned_schemas(struct statement_context *context, uint32_t database_id, const char **roles,
+    uint32_t count, struct ddl_drop_list *list)
 {
     struct status st;
     const struct schema_desc **schemas;
-    struct schema_desc *schema;
     uint32_t found;
     TRY(catalog_list_schemas(
         context->task, context->session, context->arena, database_id, &schemas, &found));
+    list->schemas = schemas;
     for (uint32_t i = 0; i < found; i++) {
+        struct schema_desc *schema;
         TRY(catalog_edit_schema(context->task, context->session, context->arena, schemas[i]->id, &schema));
         if (is_one_of(schema->owner, roles, count))
-            TRY(ddl_drop_schema(context, schema, behavior));
+            schemas[list->schema_count++] = schema;
         else if (remove_grants(schema->grants, &schema->grant_count, roles, count))
             TRY(catalog_put_schema(context->task, context->session, schema));
     }
@@ -237,19 +238,21 @@ static struct status drop_owned(struct statement_context *context, const char **
     struct arena *arena = context->arena;
     const struct database_desc *current;
     const struct table_desc **objects;
-    uint32_t found, owned = 0;
+    struct ddl_drop_list list = {0};
+    uint32_t found;
 
     TRY(catalog_database(task, session, NULL, false, &current));
     uint32_t database_id = current->id;
     TRY(catalog_list_objects(task, session, arena, database_id, &objects, &found));
     for (uint32_t i = 0; i < found; i++) {
         if (is_one_of(objects[i]->owner, roles, count))
-            objects[owned++] = objects[i];
+            objects[list.count++] = objects[i];
         else
             TRY(drop_owned_of(context, objects[i], roles, count));
     }
-    TRY(ddl_drop_together(context, objects, owned, false, behavior));
-    TRY(drop_owned_schemas(context, database_id, roles, count, behavior));
+    list.objects = objects;
+    TRY(collect_owned_schemas(context, database_id, roles, count, &list));
+    TRY(ddl_drop_together(context, &list, behavior));
     struct database_desc *database;
     TRY(catalog_edit_database(task, session, arena, database_id, &database));
     bool removed = remove_grants(database->grants, &database->grant_count, roles, count);
