@@ -70,6 +70,9 @@ struct reactor {
     struct fiber *deep; // The one on which the current task runs just now.
     struct deep_stack *deep_stacks[DEEP_STACKS_MAX], *deep_free;
     uint32_t deep_count;
+    // XML that a helper reads (core/xml_run.h): one piece at a time.
+    bool xml_busy;
+    struct wait_queue xml_line;
     uint64_t work_bytes; // Of tasks, since one last read the clock (core/work.h).
 
     struct task *free_tasks;

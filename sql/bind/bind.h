@@ -354,6 +354,14 @@ struct record_fields;
 CHECKED struct status bind_from_call(struct binder *binder, struct scope *scope,
     const struct expr *expr, const struct record_fields *defined, struct rel_call *call);
 
+// --- bind_xml.c --------------------------------------------------------------------------------------
+
+CHECKED struct status bind_xml(
+    struct binder *binder, struct scope *scope, const struct expr *expr, struct scalar **out);
+// XMLTABLE: a relation that gives the columns of `range`, which has room for them.
+CHECKED struct status bind_xml_table(struct binder *binder, struct scope *scope, const struct xml_expr *xml,
+    struct range *range, struct rel **rel);
+
 // --- bind_collation.c --------------------------------------------------------------------------------
 
 CHECKED struct status bind_collations_load(

@@ -745,6 +745,7 @@ static bool is_own_source(const struct expr *expr, const struct scalar *scalar)
     switch (expr->kind) {
     case EXPR_COLUMN:
     case EXPR_SUBLINK:
+    case EXPR_XML:
     case EXPR_GROUPING: return true;
     case EXPR_FUNCTION:
         return scalar->kind == SCALAR_VAR ||
@@ -811,6 +812,7 @@ static struct status bind_kind(
     case EXPR_GROUPING: return bind_grouping(binder, scope, expr, out);
     case EXPR_GROUPING_SET:
         return bind_unsupported(binder, expr->position, "GROUPING SETS, ROLLUP or CUBE");
+    case EXPR_XML: return bind_xml(binder, scope, expr, out);
     case EXPR_NAMED_ARGUMENT: return bind_unsupported(binder, expr->position, "a named argument");
     case EXPR_CURRENT_OF:
         return bind_error(binder, expr->position, E_FEATURE_NOT_SUPPORTED,

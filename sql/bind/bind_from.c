@@ -486,10 +486,31 @@ static const char *call_name(const struct expr *expr, const struct rel_call *cal
     return call->function->user != NULL && expr->kind == EXPR_FUNCTION ? expr->function->name : call->function->name;
 }
 
+static struct status bind_xml_item(struct binder *binder, struct scope *scope,
+    const struct from_item *item, struct from_names *names, struct rel **rel)
+{
+    struct status st;
+    const struct xml_expr *xml = item->function.calls.items[0]->xml;
+    struct range *range = new_range(binder, item->alias != NULL ? item->alias : "xmltable", xml->column_count);
+    struct scope inner = *scope;
+    inner.clause = "functions in FROM";
+    inner.sets_allowed = false;
+    TRY(bind_xml_table(binder, &inner, xml, range, rel));
+    range->unlockable = "a table function";
+    if (item->column_aliases.count > range->column_count)
+        return bind_error(binder, item->position, E_INVALID_COLUMN_REFERENCE,
+            "XMLTABLE function has %u columns available but %u columns specified", range->column_count, item->column_aliases.count);
+    TRY(bind_column_aliases(binder, range, &item->column_aliases, item->position));
+    add_range(binder, names, range);
+out:
+    return st;
+}
+
 static struct status bind_function_item(struct binder *binder, struct scope *scope,
     const struct from_item *item, struct from_names *names, struct rel **rel)
 {
     struct status st = STATUS_OK;
+    if (item->function.calls.items[0]->kind == EXPR_XML) return bind_xml_item(binder, scope, item, names, rel);
     struct expr_list calls = split_unnest(binder, &item->function.calls);
     uint32_t call_count = calls.count;
     struct rel *function = rel_new(binder->arena, REL_FUNCTION);

@@ -314,7 +314,7 @@ static struct status bind_aggregate(struct binder *binder, struct scope *scope,
     if (aggregate.distinct)
         for (uint32_t i = 0; i < aggregate.arg_count; i++)
             if (!type_is_ordered(args[i]->type.oid))
-                return bind_error(binder, expr->position, E_UNDEFINED_FUNCTION,
+                return bind_error(binder, call->args.items[i]->position, E_UNDEFINED_FUNCTION,
                     "could not identify an equality operator for type %s",
                     bind_type_text(binder, args[i]->type));
     scope = aggregate_scope(binder, scope, &aggregate);

@@ -125,6 +125,18 @@ static void gather_case(struct gather *gather, const struct expr *expr)
     gather_expr(gather, expr->casing.otherwise);
 }
 
+static void gather_xml(struct gather *gather, const struct xml_expr *xml)
+{
+    if (xml->type != NULL) gather_type(gather, xml->type);
+    for (uint32_t i = 0; i < xml->named_count; i++) gather_expr(gather, xml->named[i].value);
+    gather_list(gather, &xml->args);
+    for (uint32_t i = 0; i < xml->column_count; i++) {
+        if (xml->columns[i].type != NULL) gather_type(gather, xml->columns[i].type);
+        gather_expr(gather, xml->columns[i].path);
+        gather_expr(gather, xml->columns[i].otherwise);
+    }
+}
+
 static void gather_expr(struct gather *gather, const struct expr *expr)
 {
     if (expr == NULL) return;
@@ -199,6 +211,7 @@ static void gather_expr(struct gather *gather, const struct expr *expr)
         break;
     case EXPR_GROUPING_SET: gather_list(gather, &expr->grouping_set.items); break;
     case EXPR_NAMED_ARGUMENT: gather_expr(gather, expr->named_argument.arg); break;
+    case EXPR_XML: gather_xml(gather, expr->xml); break;
     default: break;
     }
 }

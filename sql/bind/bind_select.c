@@ -243,9 +243,10 @@ struct status bind_order_flags(
     order->nulls_first = item->nulls == SORT_NULLS_DEFAULT ? order->descending
                                                            : item->nulls == SORT_NULLS_FIRST;
     if (!type_is_ordered(order->scalar->type.oid))
-        return bind_error(binder, item->expr->position, E_UNDEFINED_FUNCTION,
-            "could not identify an ordering operator for type %s",
-            bind_type_text(binder, order->scalar->type));
+        return status_hint(binder->arena,
+            bind_error(binder, item->expr->position, E_UNDEFINED_FUNCTION,
+                "could not identify an ordering operator for type %s", bind_type_text(binder, order->scalar->type)),
+            "Use an explicit ordering operator or modify the query.");
     return bind_collation_order(binder, order->scalar, item->expr->position);
 }
 
@@ -415,7 +416,7 @@ static struct status build_distinct(
     distinct->distinct.keys = ARENA_ARRAY(binder->arena, var_id, query->column_count);
     for (uint32_t i = 0; i < query->column_count; i++) {
         if (!type_is_ordered(query->columns[i].type.oid))
-            return bind_error(binder, POSITION_NONE, E_UNDEFINED_FUNCTION,
+            return bind_error(binder, query->columns[i].position, E_UNDEFINED_FUNCTION,
                 "could not identify an equality operator for type %s",
                 bind_type_text(binder, query->columns[i].type));
         distinct->distinct.keys[distinct->distinct.key_count++] = query->columns[i].var;

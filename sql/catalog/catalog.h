@@ -230,7 +230,7 @@ struct table_rewrite {
     uint32_t column_count;
     // How the values are made, whoever writes: settings of the session that asked for it.
     const char *zone;
-    uint32_t date_style, date_order, interval_style, bytea_output;
+    uint32_t date_style, date_order, interval_style, bytea_output, xml_binary, xml_option;
     int64_t float_digits;
 };
 

@@ -473,6 +473,8 @@ static void code_rewrite(struct codec *codec, void *item)
     field_u32(codec, 6, &rewrite->interval_style);
     field_u32(codec, 7, &rewrite->bytea_output);
     field_i64(codec, 8, &rewrite->float_digits);
+    field_u32(codec, 9, &rewrite->xml_binary);
+    field_u32(codec, 10, &rewrite->xml_option);
     if (codec->out == NULL && !failed(codec->status) &&
         (one != 1 || rewrite->target->column_count != rewrite->column_count))
         codec->status = corrupt();

@@ -412,7 +412,7 @@ static const struct syntax {
     {"normalize", 1, "NORMALIZE(0)"}, {"normalize", 2, "NORMALIZE(0, !1)"},
     {"overlay", 3, "OVERLAY(0 PLACING 1 FROM 2)"}, {"overlay", 4, "OVERLAY(0 PLACING 1 FROM 2 FOR 3)"},
     {"position", 2, "POSITION((1) IN (0))"}, {"substring", 2, "SUBSTRING(0 FROM 1)"},
-    {"substring", 3, "SUBSTRING(0 FROM 1 FOR 2)"}, {"btrim", 1, "TRIM(BOTH FROM 0)"},
+    {"substring", 3, "SUBSTRING(0 FROM 1 FOR 2)"}, {"xmlexists", 2, "XMLEXISTS((0) PASSING (1))"}, {"btrim", 1, "TRIM(BOTH FROM 0)"},
     {"btrim", 2, "TRIM(BOTH 1 FROM 0)"}, {"ltrim", 1, "TRIM(LEADING FROM 0)"},
     {"ltrim", 2, "TRIM(LEADING 1 FROM 0)"}, {"rtrim", 1, "TRIM(TRAILING FROM 0)"},
     {"rtrim", 2, "TRIM(TRAILING 1 FROM 0)"}};

@@ -468,6 +468,7 @@ void put_source_text(struct text_run *run, const struct scalar *scalar, bool sho
         put_text(run, ")");
         break;
     case EXPR_SUBLINK: put_sublink(run, scalar); break;
+    case EXPR_XML: put_xml_text(run, scalar); break;
     case EXPR_GROUPING:
         put_text(run, "GROUPING(");
         for (uint32_t i = 0; i < expr->list.count; i++) {

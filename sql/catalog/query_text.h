@@ -25,3 +25,5 @@ const struct range *text_range_of(struct text_run *run, const struct from_item *
 const char *text_shown_name(const struct text_run *run, const struct from_item *item);
 
 void put_from_text(struct text_run *run, const struct from_list *from);
+void put_xml_text(struct text_run *run, const struct scalar *scalar); // Whose source is EXPR_XML.
+void put_xml_table_text(struct text_run *run, const struct xml_expr *xml, const struct range *range);

@@ -32,6 +32,11 @@ static bool keeps_names(struct text_run *run, const struct from_item *item, cons
     return true;
 }
 
+static bool is_xml_table(const struct from_item *item)
+{
+    return item->kind == FROM_FUNCTION && item->function.calls.items[0]->kind == EXPR_XML;
+}
+
 static void put_alias(struct text_run *run, const struct from_item *item, const char *own_name)
 {
     const char *shown = text_shown_name(run, item);
@@ -52,7 +57,7 @@ static void put_alias(struct text_run *run, const struct from_item *item, const 
             put_type_text(run, range->columns[i].scalar->type);
         }
         put_text(run, ")");
-    } else if (item->kind == FROM_FUNCTION || (item->column_aliases.count > 0 && !keeps_names(run, item, range))) {
+    } else if ((item->kind == FROM_FUNCTION && !is_xml_table(item)) || (item->column_aliases.count > 0 && !keeps_names(run, item, range))) {
         put_range_columns(run, range);
     }
 }
@@ -69,10 +74,27 @@ static bool is_beside(struct text_run *run, const struct from_item *item, const 
     return false;
 }
 
+static void collect_expr(struct text_run *run, const struct expr *expr, struct var_set *used)
+{
+    const struct scalar *scalar = expr == NULL ? NULL : hashmap_get_u64(&run->binder.notes->scalars, bind_note_key(expr));
+    if (scalar != NULL) scalar_collect_vars(scalar, used);
+}
+
+static void collect_xml(struct text_run *run, const struct xml_expr *xml, struct var_set *used)
+{
+    for (uint32_t i = 0; i < xml->named_count; i++) collect_expr(run, xml->named[i].value, used);
+    for (uint32_t i = 0; i < xml->args.count; i++) collect_expr(run, xml->args.items[i], used);
+    for (uint32_t i = 0; i < xml->column_count; i++) {
+        collect_expr(run, xml->columns[i].path, used);
+        collect_expr(run, xml->columns[i].otherwise, used);
+    }
+}
+
 // A function is lateral as soon as it takes columns of what stands beside it.
 static bool function_is_lateral(struct text_run *run, const struct from_item *item)
 {
     struct var_set used = var_set_new(run->out.arena, run->binder.var_count);
+    if (is_xml_table(item)) collect_xml(run, item->function.calls.items[0]->xml, &used);
     for (uint32_t i = 0; i < item->function.calls.count; i++) {
         const struct bound_call *call = hashmap_get_u64(
             &run->binder.notes->calls, bind_note_key(item->function.calls.items[i]));
@@ -85,8 +107,21 @@ static bool function_is_lateral(struct text_run *run, const struct from_item *it
     return item->lateral;
 }
 
+static void put_xml_table(struct text_run *run, const struct from_item *item)
+{
+    const struct range *range = text_range_of(run, item);
+    if (function_is_lateral(run, item)) put_text(run, "LATERAL ");
+    if (range == NULL) text_unsupported(run);
+    else put_xml_table_text(run, item->function.calls.items[0]->xml, range);
+    if (item->alias != NULL) put_alias(run, item, NULL);
+}
+
 static void put_function(struct text_run *run, const struct from_item *item)
 {
+    if (is_xml_table(item)) {
+        put_xml_table(run, item);
+        return;
+    }
     const bool several = item->function.calls.count > 1;
     if (function_is_lateral(run, item)) put_text(run, "LATERAL ");
     if (several) put_text(run, "ROWS FROM(");

@@ -639,6 +639,8 @@ static struct table_rewrite *new_rewrite(struct statement_context *context,
     rewrite->date_order = types->date_order;
     rewrite->interval_style = types->interval_style;
     rewrite->bytea_output = types->bytea_output;
+    rewrite->xml_binary = types->xml_binary;
+    rewrite->xml_option = types->xml_option;
     rewrite->float_digits = types->extra_float_digits;
     return rewrite;
 }

@@ -128,7 +128,8 @@ out:
 void change_note_session(struct arena *arena, const struct session *session, struct change *change)
 {
     static const char *const names[] = {
-        "search_path", "TimeZone", "DateStyle", "IntervalStyle", "extra_float_digits", "bytea_output"};
+        "search_path", "TimeZone", "DateStyle", "IntervalStyle", "extra_float_digits", "bytea_output", "xmlbinary",
+        "xmloption"};
     static_assert(sizeof names / sizeof names[0] <= SETTINGS_MAX, "all of them are read back");
     change->database = session->database;
     change->settings = ARENA_ARRAY(arena, const char *, 2 * SETTINGS_MAX);

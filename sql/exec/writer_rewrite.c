@@ -26,6 +26,8 @@ void writer_rewrite_open(struct writer *writer)
     types->date_order = (enum date_order)rewrite->date_order;
     types->interval_style = (enum interval_style)rewrite->interval_style;
     types->bytea_output = (enum bytea_output)rewrite->bytea_output;
+    types->xml_binary = (enum xml_binary)rewrite->xml_binary;
+    types->xml_option = (enum xml_option)rewrite->xml_option;
     types->extra_float_digits = (int32_t)rewrite->float_digits;
 }
 

@@ -130,6 +130,8 @@ struct status number_underflow(void);
     X(functions_geometry) \
     X(functions_outline) \
     X(functions_money) \
+    X(functions_xml) \
+    X(functions_xml_path) \
     X(functions_ascii) \
     X(functions_degrees) \
     X(functions_identifier) \

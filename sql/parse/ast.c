@@ -184,6 +184,14 @@ const char *sql_value_name(enum sql_value value)
     return sql_value_names[value];
 }
 
+const char *xml_form_name(enum xml_form form)
+{
+    static const char *const names[] = {[XML_FORM_CONCAT] = "xmlconcat", [XML_FORM_ELEMENT] = "xmlelement",
+        [XML_FORM_FOREST] = "xmlforest", [XML_FORM_PARSE] = "xmlparse", [XML_FORM_PI] = "xmlpi",
+        [XML_FORM_ROOT] = "xmlroot", [XML_FORM_SERIALIZE] = "xmlserialize", [XML_FORM_TABLE] = "xmltable"};
+    return names[form];
+}
+
 // Strength 2 is a name worth having, 1 a makeshift that yields to a better one further in.
 static const char *derived_name(const struct expr *expr, int *strength)
 {
@@ -205,6 +213,9 @@ static const char *derived_name(const struct expr *expr, int *strength)
     case EXPR_GROUPING: return "grouping";
     case EXPR_ARRAY: return "array";
     case EXPR_SQL_VALUE: return sql_value_names[expr->sql_value.value];
+    case EXPR_XML:
+        if (xml_form_name(expr->xml->form) != NULL) return xml_form_name(expr->xml->form);
+        break;
     case EXPR_ROW:
         if (expr->row.spelled || expr->row.items.count != 1) return "row";
         break;

@@ -258,6 +258,8 @@ const char *statement_name(const struct statement *statement);
 
 // "current_date" and so on.
 const char *sql_value_name(enum sql_value value);
+// "xmlelement"; NULL: it has no name.
+const char *xml_form_name(enum xml_form form);
 
 // The name a SELECT item gets: its alias, or what PostgreSQL derives from the expression ("count",
 // "case", "?column?").

@@ -131,6 +131,7 @@ enum expr_kind {
     EXPR_GROUPING_SET,
     EXPR_NAMED_ARGUMENT, // name => a
     EXPR_CURRENT_OF,     // WHERE CURRENT OF cursor
+    EXPR_XML,            // XMLELEMENT(...) and its kin, IS DOCUMENT; XMLTABLE in FROM.
 };
 
 enum literal_kind {
@@ -238,6 +239,45 @@ struct function_expr {
     bool within_group;
     bool sql_syntax;
     struct function_expr *written; // NULL, or the call that the binder has made this one of.
+};
+
+enum xml_form {
+    XML_FORM_CONCAT,
+    XML_FORM_ELEMENT,
+    XML_FORM_FOREST,
+    XML_FORM_PARSE,
+    XML_FORM_PI,
+    XML_FORM_ROOT,
+    XML_FORM_SERIALIZE,
+    XML_FORM_IS_DOCUMENT,
+    XML_FORM_TABLE,
+};
+enum xml_standalone { XML_STANDALONE_YES, XML_STANDALONE_NO, XML_STANDALONE_NO_VALUE, XML_STANDALONE_OMITTED };
+struct xml_named { // value AS name
+    struct expr *value;
+    const char *name; // NULL: none was written.
+    uint32_t position;
+};
+struct xml_column { // Of XMLTABLE.
+    const char *name;
+    struct type_name *type; // NULL: FOR ORDINALITY.
+    struct expr *path;      // NULL: its name.
+    struct expr *otherwise; // DEFAULT, or NULL.
+    bool not_null;
+    uint32_t position;
+};
+struct xml_expr {
+    enum xml_form form;
+    const char *name;        // Of an element or a processing instruction.
+    struct xml_named *named; // XMLATTRIBUTES, XMLFOREST, XMLNAMESPACES (name NULL: DEFAULT).
+    uint32_t named_count;
+    struct expr_list args;   // Of XMLROOT the value and the version, NULL for NO VALUE. Of XMLTABLE rows' path and document.
+    bool document;           // PARSE, SERIALIZE: else CONTENT.
+    bool preserve;           // PARSE: PRESERVE WHITESPACE.
+    enum xml_standalone standalone;
+    struct type_name *type;  // SERIALIZE.
+    struct xml_column *columns;
+    uint32_t column_count;
 };
 
 struct expr {
@@ -357,6 +397,7 @@ struct expr {
         struct {
             const char *cursor;
         } current_of;
+        struct xml_expr *xml;
     };
 };
 

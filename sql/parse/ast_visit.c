@@ -78,6 +78,14 @@ void expr_visit(struct expr *expr, expr_visit_fn fn, void *arg)
     case EXPR_ROW: expr_visit_list(&expr->row.items, fn, arg); break;
     case EXPR_COLLATE: expr_visit(expr->collate.arg, fn, arg); break;
     case EXPR_NAMED_ARGUMENT: expr_visit(expr->named_argument.arg, fn, arg); break;
+    case EXPR_XML:
+        for (uint32_t i = 0; i < expr->xml->named_count; i++) expr_visit(expr->xml->named[i].value, fn, arg);
+        expr_visit_list(&expr->xml->args, fn, arg);
+        for (uint32_t i = 0; i < expr->xml->column_count; i++) {
+            expr_visit(expr->xml->columns[i].path, fn, arg);
+            expr_visit(expr->xml->columns[i].otherwise, fn, arg);
+        }
+        break;
     default: // Leaves, and subqueries.
         break;
     }

@@ -346,6 +346,7 @@ static bool is_atom(const struct expr *expr)
     case EXPR_ROW:
     case EXPR_SQL_VALUE:
     case EXPR_GROUPING:
+    case EXPR_XML:
     case EXPR_DEFAULT: return true;
     case EXPR_FUNCTION: return !expr->function->sql_syntax;
     case EXPR_SUBLINK:
@@ -484,6 +485,14 @@ static bool put_sql_syntax(struct deparse *deparse, const struct function_expr *
         put(deparse, " FROM ");
         put_expr(deparse, args.items[1]);
         put(deparse, ")");
+        return true;
+    }
+    if (strcmp(call->name, "xmlexists") == 0 && args.count == 2) {
+        put(deparse, "XMLEXISTS((");
+        put_expr(deparse, args.items[0]);
+        put(deparse, ") PASSING (");
+        put_expr(deparse, args.items[1]);
+        put(deparse, "))");
         return true;
     }
     if (strcmp(call->name, "overlaps") == 0 && args.count == 4) {
@@ -701,6 +710,7 @@ void put_expr(struct deparse *deparse, const struct expr *expr)
         put(deparse, " => ");
         put_expr(deparse, expr->named_argument.arg);
         break;
+    case EXPR_XML: put_xml(deparse, expr->xml); break;
     case EXPR_CURRENT_OF:
         put(deparse, "CURRENT OF ");
         put_name(deparse, expr->current_of.cursor);

@@ -33,6 +33,7 @@ void put_roles(struct deparse *deparse, struct role_list roles);
 void put_string(struct deparse *deparse, struct bytes text); // Not hidden by any flag.
 void put_expr(struct deparse *deparse, const struct expr *expr);
 void put_exprs(struct deparse *deparse, struct expr_list list);
+void put_xml(struct deparse *deparse, const struct xml_expr *xml);
 // An expression as an operand: in parentheses unless it binds tighter than anything.
 void put_operand(struct deparse *deparse, const struct expr *expr);
 void put_type(struct deparse *deparse, const struct type_name *type);

@@ -192,6 +192,10 @@ struct expr_list convert_exprs(struct convert *convert, size_t count, PgQuery__N
 struct type_name *convert_type(struct convert *convert, const PgQuery__TypeName *type);
 struct sort_list convert_sorts(struct convert *convert, size_t count, PgQuery__Node **nodes);
 struct window *convert_window(struct convert *convert, const PgQuery__WindowDef *def);
+// parse_pg_xml.c
+struct expr *convert_xml(struct convert *convert, const PgQuery__XmlExpr *node);
+struct expr *convert_xml_serialize(struct convert *convert, const PgQuery__XmlSerialize *node);
+struct expr *convert_xml_table(struct convert *convert, const PgQuery__RangeTableFunc *node);
 struct expr *convert_string_literal(struct convert *convert, const char *text, int32_t location);
 
 struct select *convert_select(struct convert *convert, const PgQuery__SelectStmt *stmt);

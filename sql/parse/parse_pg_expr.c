@@ -553,10 +553,8 @@ static struct expr *dispatch(struct convert *convert, const PgQuery__Node *node)
         expr->row.items = convert_exprs(convert, node->list->n_items, node->list->items);
         return expr;
     }
-    case NODE(XML_EXPR): convert_unsupported(convert, node->xml_expr->location, "XML"); break;
-    case NODE(XML_SERIALIZE):
-        convert_unsupported(convert, node->xml_serialize->location, "XML");
-        break;
+    case NODE(XML_EXPR): return convert_xml(convert, node->xml_expr);
+    case NODE(XML_SERIALIZE): return convert_xml_serialize(convert, node->xml_serialize);
     default: convert_unsupported(convert, -1, "this form of expression");
     }
     return convert_new(convert, EXPR_LITERAL, -1);

@@ -205,7 +205,15 @@ static void from_any(struct convert *convert, struct from_item *item, const PgQu
         break;
     }
     case NODE(RANGE_TABLE_SAMPLE): from_sampled(convert, item, node->range_table_sample); break;
-    default: convert_unsupported(convert, -1, "XMLTABLE");
+    case NODE(RANGE_TABLE_FUNC):
+        item->kind = FROM_FUNCTION;
+        item->lateral = node->range_table_func->lateral;
+        set_alias(convert, item, node->range_table_func->alias);
+        memset(&item->function, 0, sizeof item->function);
+        item->function.calls = (struct expr_list){ARENA_ARRAY(convert->arena, struct expr *, 1), 1};
+        item->function.calls.items[0] = convert_xml_table(convert, node->range_table_func);
+        break;
+    default: convert_unsupported(convert, -1, "this form of FROM");
     }
 }
 

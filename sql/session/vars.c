@@ -183,6 +183,14 @@ static void assign_bytea_output(struct session *session, const char *value)
 {
     session->types.bytea_output = strcmp(value, "escape") == 0 ? BYTEA_ESCAPE : BYTEA_HEX;
 }
+static void assign_xml_binary(struct session *session, const char *value)
+{
+    session->types.xml_binary = strcmp(value, "hex") == 0 ? XML_BINARY_HEX : XML_BINARY_BASE64;
+}
+static void assign_xml_option(struct session *session, const char *value)
+{
+    session->types.xml_option = strcmp(value, "document") == 0 ? XML_DOCUMENT : XML_CONTENT;
+}
 static void assign_float_digits(struct session *session, const char *value)
 {
     session->types.extra_float_digits = (int32_t)strtol(value, NULL, 10);
@@ -507,8 +515,8 @@ static const struct var registry[] = {
     {"vacuum_cost_delay", "0", "VACUUM and ANALYZE that somebody asks for do not rest.", VAR_ENUM, VAR_FIXED, "0", 0, 0, NULL, NULL},
     {"virtual_cluster_name", "", "The virtual cluster of this session.", VAR_STRING, VAR_READ_ONLY | VAR_STARTUP, NULL, 0, 0, NULL, NULL},
     {"work_mem", "64MB", "What an operation keeps in memory before it uses temporary files.", VAR_KILOBYTES, 0, NULL, 64, INT32_MAX, NULL, assign_work_mem},
-    {"xmlbinary", "base64", "There is no xml type.", VAR_ENUM, VAR_FIXED, "base64", 0, 0, NULL, NULL},
-    {"xmloption", "content", "There is no xml type.", VAR_ENUM, VAR_FIXED, "content", 0, 0, NULL, NULL},
+    {"xmlbinary", "base64", "How XML has binary values.", VAR_ENUM, 0, "base64|hex", 0, 0, NULL, assign_xml_binary},
+    {"xmloption", "content", "Whether texts become XML as documents or as content.", VAR_ENUM, 0, "content|document", 0, 0, NULL, assign_xml_option},
 };
 #define VAR_COUNT (sizeof registry / sizeof registry[0])
 
@@ -689,7 +697,10 @@ static struct status check_enum(
         at = end + 1;
     }
     if (var->flags & VAR_FIXED) return fixed_value(var, arena, value);
-    return status_hint(arena, invalid_value(arena, var->name, value), "Available values: %s.", var->values);
+    struct buffer known;
+    buffer_init(&known, arena);
+    for (const char *at = var->values; *at != 0; at++) buffer_append(&known, *at == '|' ? ", " : at, *at == '|' ? 2 : 1);
+    return status_hint(arena, invalid_value(arena, var->name, value), "Available values: %s.", buffer_string(&known));
 }
 
 static struct status check_value(struct session *session, const struct var *var, struct arena *arena,

@@ -8,6 +8,7 @@
 #include "sql/type/json.h"
 #include "sql/type/type_ops.h"
 #include "sql/type/type_user.h"
+#include "sql/type/xml.h"
 
 #define I CAST_IMPLICIT
 #define A CAST_ASSIGNMENT
@@ -100,6 +101,9 @@ static const struct cast casts[] = {
     NAMED(POLYGON, PATH, A, cast_polygon_to_path, 1447), NAMED(POLYGON, BOX, E, cast_polygon_to_box, 1446),
     NAMED(POLYGON, CIRCLE, E, cast_polygon_to_circle, 1474), NAMED(CIRCLE, POINT, E, cast_circle_to_point, 1416),
     NAMED(CIRCLE, BOX, E, cast_circle_to_box, 1480), NAMED(CIRCLE, POLYGON, E, cast_circle_to_polygon, 1544),
+
+    SAME(XML, TEXT, A), SAME(XML, VARCHAR, A), SAME(XML, BPCHAR, A), NAMED(TEXT, XML, E, cast_text_to_xml, 2896),
+    BY(VARCHAR, XML, E, cast_text_to_xml), BY(BPCHAR, XML, E, cast_text_to_xml),
 
     TEXT(JSON, JSONB, A), TEXT(JSONB, JSON, A), BY(JSONB, BOOL, E, cast_jsonb_to_bool),
     BY(JSONB, NUMERIC, E, cast_jsonb_to_number), BY(JSONB, INT2, E, cast_jsonb_to_number),
@@ -200,7 +204,7 @@ bool cast_is_immutable(const struct cast *cast, type_oid from, type_oid to)
     if (cast->through_text) return prints_alike(from) && reads_alike(to);
     if (from == TYPE_MONEY || to == TYPE_MONEY) return false; // A setting says how many digits are behind the point.
     bool zoned = (from == TYPE_TIMESTAMPTZ) != (to == TYPE_TIMESTAMPTZ);
-    return !zoned && !(to == TYPE_REGCLASS && type_info(from)->category == 'S');
+    return !zoned && to != TYPE_XML && !(to == TYPE_REGCLASS && type_info(from)->category == 'S');
 }
 
 // --- running -------------------------------------------------------------------------------------------
@@ -333,6 +337,13 @@ struct status cast_text_to_char(
     struct function_call *call, const struct datum *args, struct datum *result)
 {
     return type_input(call->arena, NULL, TYPE_OF(TYPE_CHAR_INTERNAL), datum_as_bytes(args[0]), result);
+}
+
+struct status cast_text_to_xml(
+    struct function_call *call, const struct datum *args, struct datum *result)
+{
+    if (call->folding && args[0].size > XML_RUN_SHORT_BYTES) return status_make(E_PROGRAM_LIMIT_EXCEEDED, "too long for a constant");
+    return type_input(call->arena, call->context, TYPE_OF(TYPE_XML), datum_as_bytes(args[0]), result);
 }
 
 struct status cast_text_to_regclass(

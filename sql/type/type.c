@@ -31,6 +31,7 @@
     X(XID, "xid", "xid", 4, 'U', false, 1011, &type_ops_oid) \
     X(CID, "cid", "cid", 4, 'U', false, 1012, &type_ops_oid) \
     X(JSON, "json", "json", -1, 'U', false, 199, &type_ops_json) \
+    X(XML, "xml", "xml", -1, 'U', false, 143, &type_ops_xml) \
     X(CIDR, "cidr", "cidr", -1, 'I', false, 651, &type_ops_inet) \
     X(FLOAT4, "float4", "real", 4, 'N', false, 1021, &type_ops_float4) \
     X(FLOAT8, "float8", "double precision", 8, 'N', true, 1022, &type_ops_float8) \

@@ -16,6 +16,7 @@ enum type_id {
     TYPE_BOOL = 16, TYPE_BYTEA = 17, TYPE_CHAR_INTERNAL = 18, TYPE_NAME = 19, TYPE_INT8 = 20,
     TYPE_INT2 = 21, TYPE_INT2VECTOR = 22, TYPE_INT4 = 23, TYPE_REGPROC = 24, TYPE_TEXT = 25,
     TYPE_OID = 26, TYPE_TID = 27, TYPE_XID = 28, TYPE_CID = 29, TYPE_OIDVECTOR = 30, TYPE_JSON = 114,
+    TYPE_XML = 142, TYPE_XML_ARRAY = 143,
     TYPE_POINT = 600, TYPE_LSEG = 601, TYPE_PATH = 602, TYPE_BOX = 603, TYPE_POLYGON = 604, TYPE_LINE = 628,
     TYPE_CIRCLE = 718, TYPE_MONEY = 790,
     TYPE_PG_NODE_TREE = 194, TYPE_CIDR = 650, TYPE_FLOAT4 = 700, TYPE_FLOAT8 = 701,
@@ -90,6 +91,8 @@ enum date_order { DATE_ORDER_MDY, DATE_ORDER_DMY, DATE_ORDER_YMD };
 enum date_style { DATE_STYLE_ISO, DATE_STYLE_POSTGRES, DATE_STYLE_SQL, DATE_STYLE_GERMAN };
 enum interval_style { INTERVAL_POSTGRES, INTERVAL_POSTGRES_VERBOSE, INTERVAL_SQL, INTERVAL_ISO };
 enum bytea_output { BYTEA_HEX, BYTEA_ESCAPE };
+enum xml_binary { XML_BINARY_BASE64, XML_BINARY_HEX };
+enum xml_option { XML_CONTENT, XML_DOCUMENT };
 struct time_zone;
 // Names of catalog objects for regclass and its kin; the session fills it. Both may suspend its task.
 struct type_names {
@@ -106,6 +109,8 @@ struct type_context {
     enum date_style date_style;
     enum interval_style interval_style;
     enum bytea_output bytea_output;
+    enum xml_binary xml_binary;
+    enum xml_option xml_option; // Of texts that become xml.
     int32_t extra_float_digits; // 1: shortest that reads back the same.
     int64_t now_us;             // Of the transaction, since 2000-01-01 UTC: now(), 'now', 'today'.
     int64_t statement_us;       // statement_timestamp()

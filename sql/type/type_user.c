@@ -11,7 +11,7 @@ struct user_types *(*user_types_current)(uint64_t *tenant);
 
 bool type_is_left_out(const char *name)
 {
-    static const char *const names[] = {"xml", "tsvector", "tsquery", "txid_snapshot",
+    static const char *const names[] = {"tsvector", "tsquery", "txid_snapshot",
         "pg_snapshot", "xid8",
         "regconfig", "regdictionary", "refcursor"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

@@ -7,6 +7,7 @@
 #include "sql/type/encoding.h"
 #include "sql/type/type_ops.h"
 #include "sql/type/type_user.h"
+#include "sql/type/xml.h"
 
 #define PIECE_BYTES (64u << 10) // Between looks at the clock.
 #define NESTING_MAX 16u // Of rows in arrays in rows.
@@ -113,11 +114,21 @@ out:
     return st;
 }
 
+// XML says itself in which encoding it is; of what comes, its type reads that.
+static struct status recode_xml(const struct recoding *run, struct bytes value, struct bytes *out)
+{
+    struct buffer text;
+    buffer_init(&text, run->arena);
+    xml_print(&text, value, encoding_name(run->encoding));
+    return recode_text(run, buffer_bytes(&text), out);
+}
+
 static struct status recode_binary(
     const struct recoding *run, type_oid oid, struct bytes value, uint32_t depth, struct bytes *out)
 {
     *out = value;
     if (is_text(oid)) return recode_text(run, value, out);
+    if (oid == TYPE_XML) return run->out ? recode_xml(run, value, out) : STATUS_OK;
     if (depth >= NESTING_MAX) return STATUS_OK;
     if (type_is_array(oid)) return recode_array(run, value, depth + 1, out);
     if (oid == TYPE_RECORD || type_is_composite(oid)) return recode_row(run, value, depth + 1, out);

@@ -35,6 +35,7 @@ static uint32_t next(uint32_t below)
 // What the targets read is made of these.
 static const char *const pieces[] = {"SELECT ", "1", "'a'", "::int4", "(", ")", ",", "{", "}", "[", "]", "\"", "NULL", "\\N", "\t",
     "\n", "\r\n", "\\.", "-1", "1e5", "2024-02-29", "12:34:56.789", "infinity", "FROM t ", "WHERE ", "x = ", "$1", ";", "true",
+    "<a>", "</a>", "<b c=\"d\"/>", "//a", "<?xml version=\"1.0\"", "?>", "<!DOCTYPE a [", "<!ENTITY x \"y\">", "]>", "&x;", "<!--", "-->",
     "PGCOPY\n\xff\r\n", "\xff\xff\xff\xff", ":", "/8", "1 day", "NaN", "0.000", "\\x00"};
 #define PIECE_COUNT (sizeof pieces / sizeof pieces[0])
 

@@ -34,7 +34,7 @@ static const char *const samples[] = {"0", "1", "-1", "7", "2147483647", "-21474
     "294276-12-31 23:59:59", "12:34:56.5", "24:00", "12:00+15:59", "1 day", "-178000000 years",
     "1 mon -1 day 00:00:01", "{1,NULL,3}", "{}", "{{1,2},{3,4}}", "[0:1]={5,6}", "{\"a\": [1, {\"b\": null}]}",
     "[1, [2]]", "\"x\"", "null", "101", "1.2.3.4/8", "::1", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
-    "\\x00ff", "(1,2)", "16/B374D848", "x"};
+    "\\x00ff", "(1,2)", "16/B374D848", "<a b=\"1\"><c>x</c></a>", "//c", "x"};
 #define SAMPLE_COUNT (sizeof samples / sizeof samples[0])
 
 static bool read_argument(struct arena *arena, const struct type_context *context, type_oid oid,

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "core/invariant.h"
+#include "core/xml_run.h"
 #include "sql/function/function.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -12,12 +13,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char *const names[] = {"bool", "int2", "int4", "int8", "oid", "float4", "float8", "numeric",
     "text", "bpchar", "name", "bytea", "uuid", "date", "time", "timetz", "timestamp", "timestamptz",
     "interval", "json", "jsonb", "int4[]", "text[]", "numeric[]", "jsonb[]", "varbit", "inet", "cidr",
-    "tid", "pg_lsn", "int2vector", "oidvector"};
+    "tid", "pg_lsn", "int2vector", "oidvector", "xml", "xml[]"};
 #define NAME_COUNT (sizeof names / sizeof names[0])
 
 static bool is_text(type_oid oid)
 {
-    return oid == TYPE_JSON; // Has no equality.
+    return oid == TYPE_JSON || oid == TYPE_XML || oid == TYPE_XML_ARRAY; // Has no equality.
 }
 
 static void check_forms(struct arena *arena, type_oid oid, struct datum value)
@@ -56,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena arena;
     struct datum value;
     if (size < 2 || size > 4096) return 0;
+    xml_run_init();
     type_oid oid = type_by_name(names[data[0] % NAME_COUNT])->oid;
     struct bytes rest = bytes_of(data + 2, size - 2);
     arena_init(&arena, NULL);

@@ -68,7 +68,6 @@ Test(parse, errors_have_message_state_and_position)
             43},
         {"SELECT $99999", "42P02", "there is no parameter $99999", 8},
         {"SELECT '\xff'", "22021", "invalid byte sequence for encoding \"UTF8\": 0xff", 0},
-        {"SELECT xmlroot(a, version '1')", "0A000", "XML is not supported", 8},
         {"SELECT 1 AS OF SYSTEM TIME 1 UNION SELECT 1 AS OF SYSTEM TIME 2", "0A000",
             "AS OF SYSTEM TIME with different times in one statement is not supported", 45},
         {"CREATE TABLE t (EXCLUDE USING gist (a WITH =))", "0A000",
