@@ -112,6 +112,7 @@ struct status txn_rely_begin(struct task *task, struct kv_txn *txn, bool *relies
     if (!may) return txn_rely_no_more(task, txn);
     *relies = true;
     relied->until = until;
+    relied->spread = false;
     list_append(&relied->on->commits, &relied->link);
     client_of(task)->relying++;
     return STATUS_OK;
@@ -121,8 +122,10 @@ void txn_rely_end(struct kv_txn *txn, struct status st, struct hlc_timestamp com
 {
     struct txn_relied *relied = &txn->relied;
     struct reliance *on = relied->on;
-    const bool refused =
-        status_is(st, E_SERIALIZATION_FAILURE) || status_is(st, K_LATE) || status_is(st, K_WRONG_RANGE);
+    // Of one entry, or before it, a cancel says that it never came to the log: otherwise nobody knows, which is 40003.
+    const bool cancelled = status_is(st, E_QUERY_CANCELED) && !relied->spread;
+    const bool refused = cancelled || status_is(st, E_SERIALIZATION_FAILURE) || status_is(st, K_LATE) ||
+                         status_is(st, K_WRONG_RANGE);
     // What has become of it otherwise is not looked at: it may be anywhere below its bound.
     if (failed(st)) commit_ts = refused ? HLC_ZERO : relied->until;
     on->high = hlc_max(on->high, commit_ts);

@@ -279,6 +279,7 @@ static struct status commit_routed(
         TRY(txn_parts_writes(task, txn, &parts));
         TRY(txn_parts_reads(task, txn, &parts));
         TRY(txn_parts_held(task, txn, &parts));
+        txn->relied.spread |= parts.count > 1;
         st = parts.count == 1 ? commit_one(task, txn, &parts.parts[0], commit_ts)
                               : commit_multi(task, txn, &parts, commit_ts);
         if (!status_is(st, K_WRONG_RANGE)) break;

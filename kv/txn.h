@@ -51,7 +51,8 @@ struct txn_relied {
     struct hlc_timestamp from;
     struct read_set keys;
     struct list_link link;      // While it commits relying on them,
-    struct hlc_timestamp until; // at most at this.
+    struct hlc_timestamp until; // at most at this,
+    bool spread;                // and has been sent to several slices.
 };
 
 struct kv_txn {

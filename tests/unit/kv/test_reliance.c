@@ -169,6 +169,30 @@ out:
     return st;
 }
 
+// Whoever is cancelled before its entry is in the log will never commit: a change has nothing to be above, and so nothing
+// to wait for.
+KV_TEST(reliance, of_a_cancelled_commit_is_over)
+{
+    struct status st = STATUS_OK;
+    struct relying relying = {0};
+    struct workers *workers = ARENA_NEW(task->arena, struct workers);
+    struct kv_txn *holder;
+    struct bytes value;
+    reliance_init(&relying.reliance);
+    TRY(put_now(task, "z", "1"));
+    TRY(begin(task, &holder));
+    TRY(get_locked(task, holder, "row", &value));
+    TRY(worker_start(task, workers, 0, commit_relying, &relying));
+    while (list_empty(&relying.reliance.commits)) TRY(task_sleep(task, MS));
+    task_cancel(workers->list[0].task, status_make(E_QUERY_CANCELED, "cancelled"));
+    CHECK_FAILS(workers_wait(task, workers, 1), E_QUERY_CANCELED);
+    CHECK(list_empty(&relying.reliance.commits));
+    CHECK(hlc_is_zero(relying.reliance.high));
+    kv_txn_rollback(task, holder);
+out:
+    return st;
+}
+
 KV_TEST(reliance, commits_stay_within_their_bounds)
 {
     struct status st = STATUS_OK;
