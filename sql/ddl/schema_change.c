@@ -482,22 +482,36 @@ out:
     return st;
 }
 
-static struct status change_revert(struct task *task, struct job *job)
+static struct status change_undo(struct task *task, struct session *session, struct job *job, bool *stands)
 {
     struct status st = STATUS_OK;
     struct change change;
     TRY(change_decode(task->arena, job->payload, &change));
     if (change.kind == CHANGE_PUBLISH) {
         struct publish publish = {.job = job, .change = &change};
-        return internal_transaction(task, job->tenant, take_back, &publish);
+        return take_back(task, session, &publish);
     }
-    if (change.kind == CHANGE_REWRITE) return change_rewrite_revert(task, job, &change);
+    if (change.kind == CHANGE_REWRITE) return change_rewrite_undo(task, session, &change, stands);
 out:
     return st;
 }
 
-static const struct job_type change_type = {
-    .name = "SCHEMA CHANGE", .resume = change_resume, .revert = change_revert, .class = TASK_BULK};
+static struct status undo_alone(struct task *task, struct session *session, void *arg)
+{
+    bool stands;
+    return change_undo(task, session, arg, &stands);
+}
+
+static struct status change_revert(struct task *task, struct job *job)
+{
+    return internal_transaction(task, job->tenant, undo_alone, job);
+}
+
+static const struct job_type change_type = {.name = "SCHEMA CHANGE",
+    .resume = change_resume,
+    .revert = change_revert,
+    .undo = change_undo,
+    .class = TASK_BULK};
 
 void schema_change_register(void)
 {

@@ -108,5 +108,6 @@ CHECKED struct status change_validate(struct task *task, struct job *job,
     const struct change *change, struct change_progress *progress);
 CHECKED struct status change_rewrite_resume(
     struct task *task, struct job *job, const struct change *change);
-CHECKED struct status change_rewrite_revert(
-    struct task *task, struct job *job, const struct change *change);
+// In the session's transaction. *stands: the target is the table already.
+CHECKED struct status change_rewrite_undo(
+    struct task *task, struct session *session, const struct change *change, bool *stands);

@@ -433,17 +433,18 @@ out:
     return st;
 }
 
-static struct status unblock(struct task *task, struct session *session, void *arg)
+struct status change_rewrite_undo(
+    struct task *task, struct session *session, const struct change *change, bool *stands)
 {
     struct status st = STATUS_OK;
-    struct replace *replace = arg;
-    const struct table_desc *target = replace->target;
-    struct table_desc *stored;
+    struct table_desc *target = ARENA_NEW(task->arena, struct table_desc), *stored;
     struct statement_context context = change_context(task, session);
 
+    TRY(descriptor_decode_table(task->arena, change->target, target));
     st = catalog_edit_table(task, session, task->arena, target->id, &stored);
     if (status_is(st, E_UNDEFINED_TABLE)) return STATUS_OK;
     TRY(st);
+    *stands = stored->indexes[0].id == target->indexes[0].id;
     if (!stored->writes_blocked && stored->rewrite == NULL) goto out;
     stored->writes_blocked = false;
     stored->rewrite = NULL;
@@ -456,24 +457,12 @@ static struct status unblock(struct task *task, struct session *session, void *a
     TRY(ddl_renumber_names(task, session, stored));
     TRY(catalog_put_table(task, session, stored));
     TRY(ddl_erase_later(&context, target->id, ids, target->index_count));
-    for (uint32_t i = 0; i < replace->change->sequence_count; i++) {
+    for (uint32_t i = 0; i < change->sequence_count; i++) {
         struct table_desc *sequence;
         TRY(catalog_edit_table(
-            task, session, task->arena, replace->change->sequences[i], &sequence));
+            task, session, task->arena, change->sequences[i], &sequence));
         TRY(ddl_drop_relation(&context, sequence, DROP_CASCADE));
     }
-out:
-    return st;
-}
-
-struct status change_rewrite_revert(
-    struct task *task, struct job *job, const struct change *change)
-{
-    struct status st = STATUS_OK;
-    struct table_desc *target = ARENA_NEW(task->arena, struct table_desc);
-    TRY(descriptor_decode_table(task->arena, change->target, target));
-    struct replace replace = {.change = change, .target = target};
-    TRY(internal_transaction(task, job->tenant, unblock, &replace));
 out:
     return st;
 }

@@ -16,9 +16,6 @@
 #define JOB_TYPES_MAX 32u
 #define RETRY_PAUSE_MIN_NS 100000000ull
 #define RETRY_PAUSE_MAX_NS 30000000000ull
-#define WAIT_PAUSE_MIN_NS 1000000ull
-#define WAIT_PAUSE_MAX_NS 100000000ull
-#define TAKE_BACK_PAUSE_MAX_NS 16000000ull // It takes a few commits.
 
 static const struct job_type *types[JOB_TYPES_MAX];
 static uint32_t type_count;
@@ -107,6 +104,7 @@ struct jobs_shard *jobs_of(struct shard *shard)
         list_init(&jobs->claims);
         list_init(&jobs->running);
         list_init(&jobs->adoptions);
+        list_init(&jobs->waiters);
         *slot = jobs;
     }
     return *slot;
@@ -218,7 +216,7 @@ struct status job_read(
     return read_record(task, tenant, NULL, arena, id, job);
 }
 
-static struct status no_such_job(struct task *task, int64_t id)
+struct status jobs_no_such(struct task *task, int64_t id)
 {
     return status_format(
         task->arena, E_UNDEFINED_OBJECT, "job with ID %lld does not exist", (long long)id);
@@ -231,7 +229,7 @@ struct status job_error(
     struct job *job;
     *out = STATUS_OK;
     TRY(job_read(task, tenant, arena, id, &job));
-    if (job == NULL) return no_such_job(task, id);
+    if (job == NULL) return jobs_no_such(task, id);
     *out = job->error;
 out:
     return st;
@@ -252,6 +250,7 @@ struct transition {
     bool orphan;         // The coordinator's node is known to have stopped.
     uint32_t foreign;    // Answer of decide_claim: another node's, which may run.
     struct status error; // To be recorded.
+    struct job *undo;    // The one that runs here: when it is to revert, all that it did is undone in the same transaction.
     void *arg;
 };
 
@@ -308,11 +307,23 @@ static struct status run_transition(struct task *task, struct session *session, 
         params, (const type_oid[]){TYPE_INT8}));
     struct datum coordinator = internal_value(&result, 0, 0);
     transition->coordinator = coordinator.null ? 0 : coordinator.integer;
-    transition->keep = false;
+    // What a former attempt decided is not so any more.
+    transition->keep = transition->release = false;
+    transition->error = STATUS_OK;
     if (transition->arg == NULL) transition->arg = transition;
     TRY(transition->decide(task, transition));
     if (is_early(task, transition, internal_value(&result, 0, 1).boolean)) transition->keep = true;
-    if (!transition->keep) TRY(write_transition(task, session, transition));
+    if (transition->keep) goto out;
+    if (transition->undo != NULL && transition->next == JOB_REVERTING) {
+        bool stands = false;
+        TRY(transition->undo->type->undo(task, session, transition->undo, &stands));
+        transition->next = failed(transition->error) ? JOB_FAILED : JOB_CANCELED;
+        if (stands) {
+            transition->next = JOB_SUCCEEDED;
+            transition->error = STATUS_OK;
+        }
+    }
+    TRY(write_transition(task, session, transition));
 out:
     return st;
 }
@@ -433,7 +444,7 @@ struct status job_pause(struct task *task, uint64_t tenant, int64_t id, const ch
     struct transition transition = {.id = id, .arena = task->arena, .decide = decide_pause};
     (void)reason; // For the log.
     TRY(change_status(task, tenant, &transition));
-    if (transition.job == NULL) return no_such_job(task, id);
+    if (transition.job == NULL) return jobs_no_such(task, id);
     if (reason != NULL) log_info(tenant, "job %lld: pausing: %s", (long long)id, reason);
     TRY(stop_everywhere(task, tenant, id));
 out:
@@ -460,7 +471,7 @@ struct status job_resume(struct task *task, uint64_t tenant, int64_t id)
     struct status st = STATUS_OK;
     struct transition transition = {.id = id, .arena = task->arena, .decide = decide_resume};
     TRY(change_status(task, tenant, &transition));
-    if (transition.job == NULL) return no_such_job(task, id);
+    if (transition.job == NULL) return jobs_no_such(task, id);
     if (!transition.keep) TRY(job_start_committed(task, tenant, id));
 out:
     return st;
@@ -497,7 +508,7 @@ struct status job_cancel(struct task *task, uint64_t tenant, int64_t id, bool fo
     struct transition transition = {.id = id, .arena = task->arena, .decide = decide_cancel};
     if (force) transition.arg = &force;
     TRY(change_status(task, tenant, &transition));
-    if (transition.job == NULL) return no_such_job(task, id);
+    if (transition.job == NULL) return jobs_no_such(task, id);
     if (transition.keep) goto out;
     TRY(stop_everywhere(task, tenant, id));
     if (transition.release) TRY(job_start_committed(task, tenant, id));
@@ -548,6 +559,7 @@ struct status job_update(struct task *task, struct job *job, struct bytes progre
     struct update_call call = {.job = job, .fraction = fraction, .running_status = running_status};
     job->progress = progress;
     if (fraction >= 0) job->fraction = fraction;
+    if (job->cancelled) return job_check(job); // Nobody goes on from there.
     // Progress is written even when the job is to stop: it goes on from there.
     TRY(task_uncancelled(task, update_record, &call));
     if (call.result.row_count == 0) {
@@ -593,10 +605,11 @@ static struct status decide_claim(struct task *task, struct transition *transiti
 
 struct outcome {
     struct status status;
-    bool stopped; // The job was asked to stop before it ended.
+    bool stopped;   // The job was asked to stop before it ended,
+    bool cancelled; // in memory alone, by the statement that waits for it.
 };
 
-static bool is_temporary(struct status st)
+bool jobs_is_temporary(struct status st)
 {
     return st.retry == RETRY_TRANSACTION || status_is(st, E_SERIALIZATION_FAILURE) ||
            status_is(st, E_AMBIGUOUS_RESULT) || status_is(st, E_CONNECTION_FAILURE) ||
@@ -621,12 +634,14 @@ static struct status decide_after_resume(struct task *task, struct transition *t
     if (is_taken(task, transition)) return STATUS_OK;
     if (!failed(outcome)) {
         transition->next = JOB_SUCCEEDED;
+    } else if (ended->cancelled) {
+        transition->next = JOB_REVERTING;
     } else if (job->status == JOB_PAUSE_REQUESTED) {
         transition->next = JOB_PAUSED;
         transition->release = true;
     } else if (job->status == JOB_CANCEL_REQUESTED) {
         transition->next = JOB_REVERTING;
-    } else if (ended->stopped && (status_is(outcome, E_QUERY_CANCELED) || is_temporary(outcome))) {
+    } else if (ended->stopped && (status_is(outcome, E_QUERY_CANCELED) || jobs_is_temporary(outcome))) {
         // The service stops, not the job: whoever serves the tenant next adopts it.
         transition->next = job->status;
         transition->release = true;
@@ -675,22 +690,26 @@ static struct status settle(struct task *task, void *arg)
     // The outcome must be recorded: only a node that goes down gives up, and adoption finds the job again.
     for (uint64_t pause = RETRY_PAUSE_MIN_NS; !jobs_go_down(task); pause *= 2) {
         st = change_status(task, call->job->tenant, &call->transition);
-        if (!failed(st) || !is_temporary(st)) break;
+        if (!failed(st) || !jobs_is_temporary(st)) break;
         if (pause > RETRY_PAUSE_MAX_NS) pause = RETRY_PAUSE_MAX_NS;
         if (failed(task_sleep(task, pause))) break;
     }
     return st;
 }
 
-static struct status record_outcome(struct task *task, struct job *job, struct status ended,
-    bool stopped, struct status (*decide)(struct task *task, struct transition *transition))
+// With `undo` a job that is to revert has done so by the time that this returns, when it does not fail.
+static struct status record_outcome(struct task *task, struct job *job, struct status ended, bool undo,
+    struct status (*decide)(struct task *task, struct transition *transition))
 {
-    struct outcome outcome = {.status = ended, .stopped = stopped};
+    struct outcome outcome = {.status = ended, .stopped = job->stop_requested, .cancelled = job->cancelled};
     struct settle_call call = {.job = job,
-        .transition = {.id = job->id, .arena = task->arena, .decide = decide, .arg = &outcome}};
+        .transition = {.id = job->id, .arena = task->arena, .decide = decide, .undo = undo ? job : NULL, .arg = &outcome}};
+    const enum task_class class = task->class;
     // Requests to stop come too late now, and must not cut the recording short.
     job->task = NULL;
+    if (job->cancelled) task->class = TASK_DEFAULT; // Somebody waits for it.
     struct status st = task_uncancelled(task, settle, &call);
+    task->class = class;
     job->task = task;
     if (!failed(st) && call.transition.keep) return taken();
     if (!failed(st) && call.transition.job != NULL) {
@@ -708,7 +727,7 @@ static struct status run_phase(struct task *task, struct job *job,
     uint64_t pause = RETRY_PAUSE_MIN_NS;
     for (;;) {
         st = fn(task, job);
-        if (!failed(st) || (stoppable && job->stop_requested) || !is_temporary(st)) break;
+        if (!failed(st) || (stoppable && job->stop_requested) || !jobs_is_temporary(st)) break;
         if (jobs_go_down(task)) break;
         st = status_copy(task->arena, st);
         log_info(job->tenant, "job %lld: will be tried again: %s", (long long)job->id, st.message);
@@ -723,23 +742,30 @@ static struct status run_claimed(struct task *task, struct job *job)
     struct status st = STATUS_OK, outcome;
 
     if (job->status == JOB_RUNNING) {
-        outcome = run_phase(task, job, job->type->resume, true);
+        // It may have been cancelled while it was claimed.
+        outcome = job_check(job);
+        if (!failed(outcome)) outcome = run_phase(task, job, job->type->resume, true);
         if (failed(outcome) && jobs_go_down(task)) {
             // Not its end: the next incarnation goes on.
-            st = record_outcome(task, job, outcome, true, decide_release);
+            st = record_outcome(task, job, outcome, false, decide_release);
             goto out;
         }
-        TRY(record_outcome(task, job, outcome, job->stop_requested, decide_after_resume));
+        if (failed(outcome)) outcome = status_copy(task->arena, outcome);
+        st = record_outcome(task, job, outcome, job->type->undo != NULL, decide_after_resume);
+        // What cannot be undone like that is tried on its own, and the record says how that went.
+        if (failed(st) && job->type->undo != NULL && !status_is(st, E_JOB_TAKEN))
+            st = record_outcome(task, job, outcome, false, decide_after_resume);
+        TRY(st);
         if (failed(job->error) && (job->status == JOB_FAILED || job->status == JOB_REVERTING))
             log_warning(job->tenant, "job %lld (%s) has failed: %s", (long long)job->id, job->type->name, job->error.message);
         task_cancel_clear(task);
-        job->stop_requested = false;
+        job->stop_requested = job->cancelled = false;
     }
     if (job->status == JOB_REVERTING) {
         outcome = STATUS_OK;
         if (job->type->revert != NULL) outcome = run_phase(task, job, job->type->revert, false);
         if (failed(outcome) && jobs_go_down(task)) {
-            st = record_outcome(task, job, outcome, true, decide_release);
+            st = record_outcome(task, job, outcome, false, decide_release);
             goto out;
         }
         TRY(record_outcome(task, job, outcome, false, decide_after_revert));
@@ -767,6 +793,7 @@ static struct status run_job(struct task *task, void *arg)
     job = claim.job;
     job->status = claim.next;
     job->task = task;
+    job->stop_requested = job->cancelled = request->cancelled;
     list_remove(&request->link);
     list_append(&jobs->running, &job->link);
     log_info(job->tenant, "job %lld (%s): %s", (long long)job->id, job->type->name,
@@ -779,6 +806,7 @@ static struct status run_job(struct task *task, void *arg)
 out:
     if (failed(st)) log_info(request->tenant, "job %lld: %s", (long long)request->id, st.message);
     list_remove(&request->link);
+    jobs_wake_waiters(task->shard, request->tenant, request->id);
     free(request);
     return st;
 }
@@ -796,87 +824,4 @@ struct status job_start_committed(struct task *task, uint64_t tenant, int64_t id
     else
         list_append(&jobs_of(task->shard)->claims, &request->link);
     return st;
-}
-
-static struct status wait_until_ended(
-    struct task *task, uint64_t tenant, int64_t id, uint64_t pause_max_ns, enum job_status *status)
-{
-    struct status st = STATUS_OK;
-    for (uint64_t pause = WAIT_PAUSE_MIN_NS;;) {
-        struct arena_mark mark = arena_mark(task->arena);
-        struct job *job;
-        st = job_read(task, tenant, task->arena, id, &job);
-        // What has been begun goes on: who waits for it may not be told that it did not come to be.
-        if (failed(st) && !is_temporary(st)) goto out;
-        if (failed(st)) {
-            TRY(task_sleep(task, pause));
-            continue;
-        }
-        if (job == NULL) return no_such_job(task, id);
-        if (status != NULL) *status = job->status;
-        if (job->status == JOB_SUCCEEDED || job->status == JOB_PAUSED) goto out;
-        if (job_status_terminal(job->status)) {
-            st = failed(job->error) ? job->error
-                                    : status_make(E_QUERY_CANCELED, "the job was canceled");
-            goto out;
-        }
-        arena_release(task->arena, mark);
-        TRY(task_sleep(task, pause));
-        pause = pause * 2 > pause_max_ns ? pause_max_ns : pause * 2;
-    }
-out:
-    return st;
-}
-
-struct status job_wait(struct task *task, uint64_t tenant, int64_t id, enum job_status *status)
-{
-    return wait_until_ended(task, tenant, id, WAIT_PAUSE_MAX_NS, status);
-}
-
-struct take_back {
-    uint64_t tenant;
-    int64_t id;
-    enum job_status status;
-    struct status outcome; // Of the job.
-    bool ended;
-};
-
-static struct status take_back(struct task *task, void *arg)
-{
-    struct status st = STATUS_OK;
-    struct take_back *call = arg;
-    task->deadline_ns = task_now_ns(task) + JOB_TAKE_BACK_NS; // Only here: whoever called puts its own back.
-    for (uint64_t pause = WAIT_PAUSE_MIN_NS;; pause *= 2) {
-        st = job_cancel(task, call->tenant, call->id, false);
-        if (!failed(st) || !is_temporary(st)) break;
-        if (pause > WAIT_PAUSE_MAX_NS) pause = WAIT_PAUSE_MAX_NS;
-        TRY(task_sleep(task, pause));
-    }
-    // It has ended, or reverts for a reason of its own.
-    if (failed(st) && !status_is(st, E_NOT_IN_PREREQUISITE_STATE)) goto out;
-    call->outcome = wait_until_ended(task, call->tenant, call->id, TAKE_BACK_PAUSE_MAX_NS, &call->status);
-    st = task_check(task);
-    call->ended = !failed(st);
-
-out:
-    return st;
-}
-
-struct status job_wait_own(
-    struct task *task, uint64_t tenant, int64_t id, enum job_status *status)
-{
-    struct status st = job_wait(task, tenant, id, status);
-    const struct status because = task_check(task);
-    if (!status_is(because, E_QUERY_CANCELED)) return st;
-    struct take_back call = {.tenant = tenant, .id = id};
-    st = task_uncancelled(task, take_back, &call);
-    if (!call.ended) {
-        log_info(tenant, "job %lld: cancelled with its statement: %s", (long long)id, st.message);
-        return status_hint(task->arena, because, "Job %lld goes on; SHOW JOBS shows it.", (long long)id);
-    }
-    if (status != NULL) *status = call.status;
-    if (call.status == JOB_CANCELED) return because;
-    task_cancel_clear(task);
-    task->deadline_ns = UINT64_MAX;
-    return call.outcome;
 }

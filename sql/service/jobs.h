@@ -8,6 +8,8 @@
 //      |          |  `--> reverting -> failed | canceled | revert-failed
 //      |          |-> pause-requested -> paused -> (RESUME) running
 //      |          `-> cancel-requested -> reverting
+// A job whose type can undo all that it did in one transaction goes from running (or cancel-requested) to failed or
+// canceled at once.
 //
 // Shard    A job runs as one task on one shard; the registry of running ones is per node. Everything suspends.
 // Time     created, started... are microseconds since 2000-01-01 UTC.
@@ -50,6 +52,7 @@ struct job {
     const char *running_status;
     struct hlc_timestamp created;
     bool stop_requested;   // Set when it is to pause, to cancel, or the node drains.
+    bool cancelled;        // By the statement that waits for it: its record does not say so yet.
     struct status error;   // Why it reverts.
     struct task *task;     // That runs it; NULL when only read.
     struct list_link link; // Of the running ones on this shard.
@@ -63,6 +66,10 @@ struct job_type {
     struct status (*resume)(struct task *task, struct job *job);
     // Undoes what was done; may be called again after a crash. May be NULL.
     struct status (*revert)(struct task *task, struct job *job);
+    // The same, in the transaction that records the job's end; may be called again when that conflicts. For types whose
+    // revert is one transaction; where it fails, revert is called. *stands: it cannot, as the last step was done and it
+    // was not known (40003): the job has succeeded. May be NULL.
+    struct status (*undo)(struct task *task, struct session *session, struct job *job, bool *stands);
     bool not_cancelable;
     bool automatic;        // Shown by SHOW AUTOMATIC JOBS only.
     enum task_class class; // TASK_BULK, unless it must keep up.
@@ -94,7 +101,9 @@ CHECKED struct status job_start_committed(struct task *task, uint64_t tenant, in
 CHECKED struct status job_wait(
     struct task *task, uint64_t tenant, int64_t id, enum job_status *status);
 // The same for the job of the statement that waits. When that is cancelled (57014; not when its session ends) the job is,
-// too, and this returns what the cancel says once all is taken back. A job that has ended before, or reverts already, is
+// too, and this returns what the cancel says once all is taken back. A job that runs on this node is stopped before
+// anything is written, so that its writes are not waited for, and the transaction that takes them back records the cancel:
+// a node that goes down before it leaves the job as one whose statement nobody has answered. A job that has ended before, or reverts already, is
 // waited for: the cancel came too late then, and is over. Who is cancelled again, or has waited for JOB_TAKE_BACK_NS, is
 // let go with a hint: the job goes on reverting, or (when nobody could be asked) as it was.
 #define JOB_TAKE_BACK_NS 30000000000ull

@@ -2,6 +2,7 @@
 //
 // The life of jobs: what survives whom, and who may stop what.
 #include "core/reactor.h"
+#include "sql/service/jobs_internal.h"
 #include "tests/unit/sql/sql_harness.h"
 
 // A job that counts to the number in its payload, slowly, and remembers how far it is.
@@ -44,16 +45,42 @@ static const struct job_type count_type = {
 static const struct job_type stubborn_type = {
     .name = "STUBBORN", .resume = count_resume, .not_cancelable = true, .class = TASK_BULK};
 
+// One that is undone in the transaction that says that it has ended.
+static uint32_t undone, undo_failures; // Failures to come.
+static enum job_status undone_from;
+static bool stands_anyway;
+
+static struct status count_undo(struct task *task, struct session *session, struct job *job, bool *stands)
+{
+    struct status st = STATUS_OK;
+    struct job *recorded;
+    (void)session;
+    TRY(job_read(task, job->tenant, task->arena, job->id, &recorded));
+    undone_from = recorded->status;
+    undone++;
+    *stands = stands_anyway;
+    if (undo_failures > 0) {
+        undo_failures--;
+        st = status_make(E_DIVISION_BY_ZERO, "division by zero");
+    }
+out:
+    return st;
+}
+
+static const struct job_type undone_type = {
+    .name = "UNDONE", .resume = count_resume, .revert = count_revert, .undo = count_undo, .class = TASK_BULK};
+
 static void register_types(void)
 {
     static bool done;
     if (!done) {
         job_type_register(&count_type);
         job_type_register(&stubborn_type);
+        job_type_register(&undone_type);
     }
     done = true;
-    resumed = reverted = 0;
-    fail_once = fail_always = false;
+    resumed = reverted = undone = undo_failures = 0;
+    fail_once = fail_always = stands_anyway = false;
 }
 
 static struct status start_job(
@@ -216,6 +243,100 @@ SQL_TEST(jobs, are_cancelled_with_the_statement_that_waits, 2)
     TRY(job_wait_own(task, TENANT, late.id, &late.status));
     CHECK(late.status == JOB_SUCCEEDED && !task->cancelled);
 
+out:
+    return st;
+}
+
+// What a statement that is cancelled has to wait for is one transaction: nothing is written before the job is undone, and
+// the end is recorded with it.
+SQL_TEST(jobs, are_undone_and_recorded_at_once, 2)
+{
+    struct status st = STATUS_OK;
+    static const struct {
+        uint32_t undo_failures, undone, reverted;
+        bool stands, fails;
+        enum job_status becomes;
+        const char *why;
+    } rows[] = {
+        {0, 1, 0, false, false, JOB_CANCELED, "a cancel"},
+        {0, 1, 0, false, true, JOB_FAILED, "a failure"},
+        {1, 1, 1, false, false, JOB_CANCELED, "what cannot be undone at once is reverted on its own"},
+        {0, 1, 0, true, false, JOB_SUCCEEDED, "the last step had been done"},
+    };
+    register_types();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct waiter waiter = {0};
+        register_types();
+        undo_failures = rows[i].undo_failures;
+        stands_anyway = rows[i].stands;
+        fail_always = rows[i].fails;
+        TRY(start_job(task, &undone_type, 250, &waiter.id));
+        if (!rows[i].fails) TRY(wait_for(task, waiter.id, JOB_RUNNING));
+        struct task_options options = {.fn = wait_own, .arg = &waiter, .kind = "waiter", .tenant = TENANT, .class = TASK_DEFAULT};
+        struct task *started = NULL;
+        TRY(task_start_call(task->shard, &options, 0, &started));
+        while (!waiter.waits) TRY(task_yield(task));
+        if (!rows[i].fails) task_cancel(started, status_make(E_QUERY_CANCELED, "because"));
+        while (!waiter.ended) TRY(task_sleep(task, 1000000));
+        if (rows[i].becomes == JOB_CANCELED) CHECK_FAILS(waiter.st, E_QUERY_CANCELED);
+        if (rows[i].becomes == JOB_FAILED) CHECK_FAILS(waiter.st, E_DIVISION_BY_ZERO);
+        if (rows[i].becomes == JOB_SUCCEEDED) CHECK(!failed(waiter.st));
+        CHECK(waiter.status == rows[i].becomes);
+        CHECK(undone == rows[i].undone && reverted == rows[i].reverted);
+        CHECK(undone_from == JOB_RUNNING);
+        TRY(wait_for(task, waiter.id, rows[i].becomes));
+    }
+out:
+    return st;
+}
+
+// A statement may be cancelled when its job has not begun yet: it does nothing then.
+SQL_TEST(jobs, are_cancelled_before_they_begin, 1)
+{
+    struct status st = STATUS_OK;
+    struct waiter waiter = {0};
+    register_types();
+    TRY(start_job(task, &undone_type, 250, &waiter.id));
+    CHECK(!list_empty(&jobs_of(task->shard)->claims));
+    task_cancel(task, status_make(E_QUERY_CANCELED, "because"));
+    waiter.st = job_wait_own(task, TENANT, waiter.id, &waiter.status);
+    task_cancel_clear(task);
+    CHECK_FAILS(waiter.st, E_QUERY_CANCELED);
+    CHECK(waiter.status == JOB_CANCELED && resumed == 0 && undone == 1);
+out:
+    return st;
+}
+
+// Who waits on the shard of the job is told of its end, however that comes, and need not look for it.
+SQL_TEST(jobs, wake_who_waits_for_them, 1)
+{
+    struct status st = STATUS_OK;
+    static const struct {
+        const char *statement; // NULL: nothing.
+        bool stops;            // The service does.
+        enum job_status becomes;
+    } rows[] = {
+        {NULL, false, JOB_SUCCEEDED},
+        {"PAUSE JOB %lld", false, JOB_PAUSED},
+        {"CANCEL JOB %lld", false, JOB_CANCELED},
+        {NULL, true, JOB_RUNNING},
+    };
+    register_types();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct job *job;
+        struct job_waiter waiter = {.tenant = TENANT};
+        const bool ends = rows[i].becomes == JOB_SUCCEEDED;
+        TRY(start_job(task, &count_type, ends ? 2 : 250, &waiter.id));
+        if (!ends) TRY(wait_for(task, waiter.id, JOB_RUNNING));
+        wait_queue_init(&waiter.queue);
+        list_append(&jobs_of(task->shard)->waiters, &waiter.link);
+        if (rows[i].statement != NULL) RUN(SQL_OF(rows[i].statement, waiter.id));
+        if (rows[i].stops) TRY(jobs_tenant_stop(task, TENANT));
+        while (!waiter.let_go) TRY(task_wait(task, &waiter.queue)); // For ever, if nobody tells.
+        list_remove(&waiter.link);
+        TRY(job_read(task, TENANT, task->arena, waiter.id, &job));
+        CHECK(job->status == rows[i].becomes);
+    }
 out:
     return st;
 }
