@@ -432,7 +432,7 @@ struct status xml_run_finish(
     struct state *state = (struct state *)run;
     struct status st = STATUS_OK;
     const bool may_wait = task != NULL && task->nosuspend_depth == 0 && !run->no_wait;
-    bool gone = false, is_long = bytes > XML_RUN_SHORT_BYTES || (may_wait && SIM_MAYBE("xml.helper"));
+    bool gone = false, is_long = bytes > XML_RUN_SHORT_BYTES;
     state->body = body;
     state->arg = arg;
     if (is_long && run->no_wait) {
@@ -443,7 +443,6 @@ struct status xml_run_finish(
         is_long = state->outcome == OUTCOME_LONG;
     }
     if (is_long && may_wait) {
-        covered("xml.long");
         st = long_run(task, arena, state, bytes, &gone);
     }
     if (gone) return st;
