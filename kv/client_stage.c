@@ -35,7 +35,7 @@ struct chunk {
     struct arena arena;
     const struct write_node *first, *next; // From the first one up to `next`, all in one range.
     const struct write_node **writes;
-    uint32_t count;
+    uint32_t count, rows_max;
     struct entry_builder builder;
 };
 
@@ -67,11 +67,11 @@ static void chunk_fill(struct kv_txn *txn, struct chunk *chunk, const struct ran
         .sequence = stage->sequence + 1,
     };
     chunk->count = 0;
-    chunk->writes = ARENA_ARRAY(&chunk->arena, const struct write_node *, TXN_STAGE_ROWS);
+    chunk->writes = ARENA_ARRAY(&chunk->arena, const struct write_node *, chunk->rows_max);
     entry_begin(&chunk->builder, &chunk->arena);
     entry_op_append(&chunk->builder, &op);
     chunk->next = chunk->first;
-    while (chunk->next != NULL && chunk->count < TXN_STAGE_ROWS &&
+    while (chunk->next != NULL && chunk->count < chunk->rows_max &&
         chunk->builder.buffer.size < TXN_STAGE_BYTES &&
         bytes_compare(chunk->next->key, range->span.end) < 0) {
         chunk_add(chunk, chunk->next);
@@ -120,12 +120,19 @@ static struct status stage_all(struct task *task, struct kv_txn *txn, struct chu
     struct status st = STATUS_OK;
     uint32_t attempt = 0;
     chunk->first = write_buffer_seek(&txn->writes, (struct bytes){0});
+    chunk->rows_max = TXN_STAGE_ROWS;
     while (chunk->first != NULL) {
         const struct range *range;
         TRY(router_find(task, chunk->first->key, false, &range));
         const uint64_t slice = range->slice;
         chunk_fill(txn, chunk, range);
         st = chunk_send(task, txn, chunk, slice);
+        if (status_is(st, K_CROWDED)) {
+            covered("txn.stage_crowded");
+            chunk->rows_max = chunk->count > STAGED_CROWDED_ROWS ? STAGED_CROWDED_ROWS : 1;
+            arena_reset(&chunk->arena);
+            continue;
+        }
         if (status_is(st, K_WRONG_RANGE) && attempt < ROUTE_ATTEMPTS_MAX) {
             TRY(router_evict(task, chunk->first->key, false, attempt++));
             continue;

@@ -111,6 +111,13 @@ static struct status stage_check(struct slice *slice, const struct entry_op *op,
     return STATUS_OK;
 }
 
+static bool crowded(const struct slice *slice, const struct leader_commit *commit)
+{
+    if (commit->write_count > 1 && SIM_MAYBE("staged.crowded")) return true;
+    return commit->write_count > STAGED_CROWDED_ROWS &&
+           (!list_empty(&slice->prepared) || staged_by_other(slice, commit->call.owner.txn));
+}
+
 static uint64_t locks_let_go(struct slice *slice, const struct leader_commit *commit)
 {
     uint64_t count = 0;
@@ -159,6 +166,7 @@ struct status leader_stage(struct task *task, void *arg)
     op_of(commit->payload, &op);
     TRY(stage_check(slice, &op, &done));
     if (done) goto out;
+    if (crowded(slice, commit)) return status_make_retry(K_CROWDED, RETRY_STATEMENT, "others stage rows as well");
     TRY(leader_commit_begin(task, slice, commit, false));
     TRY(stage_check(slice, &op, &done));
     if (!done) {

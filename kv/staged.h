@@ -27,6 +27,9 @@
 #include "kv/store_gap.h"
 
 #define STAGED_HIDDEN_MAX 4096u
+// Rows of a request while others have staged or prepared in the slice: each is looked for in the store, in one step.
+#define STAGED_CROWDED_ROWS 2048u
+#define K_CROWDED SQLSTATE('K', '0', '0', '1', '5') // There are more: ask with fewer. Nothing of it is done.
 #define STAGED_DRAIN_ROWS 256u
 #define STAGED_DRAIN_BYTES (1u << 20) // Part of the format: a row that crosses it is the last one drained.
 

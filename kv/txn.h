@@ -21,9 +21,9 @@
 #define TXN_BUFFER_BYTES (16u << 20)
 // From the first time on: what fits a processor's cache is looked at twice for less, and nothing is gained by waiting.
 #define TXN_BUFFER_NEXT_BYTES (2u << 20)
-// One request that stages.
-#define TXN_STAGE_ROWS 2048u
-#define TXN_STAGE_BYTES (256u << 10)
+// One request that stages. The next one waits until it is durable, so it is large; with a part's header it is one record.
+#define TXN_STAGE_ROWS 8192u
+#define TXN_STAGE_BYTES (768u << 10)
 // Beyond this many locks rows are no longer locked when they are read to be written; a race then ends in 40001 instead
 // of a wait. Inserts many at a time take none from the second number on: a load would fill the table, and look for its
 // locks all over it. What is staged needs no locks in memory.
