@@ -296,6 +296,46 @@ out:
 }
 
 // As kv/push.h drops what a client that is gone has staged: its record says so first.
+static struct status put_rows(struct task *task, struct kv_txn *txn, uint32_t count)
+{
+    struct status st = STATUS_OK;
+    for (uint32_t i = 0; i < count; i++) TRY(put(task, txn, arena_printf(task->arena, "b%06u", (unsigned)i), "1"));
+out:
+    return st;
+}
+
+// Each row of a request is looked for among what others have staged, in one step: then requests are small. Otherwise they are
+// large, because each is waited for until it is durable.
+KV_TEST(staged, goes_in_smaller_requests_while_others_stage)
+{
+    struct status st = STATUS_OK;
+    const uint32_t rows = STAGED_CROWDED_ROWS + 100;
+    struct kv_txn *alone;
+    struct kv_txn *other;
+    struct kv_txn *txn;
+    struct bytes value;
+    TRY(begin_small(task, TXN_BUFFER_BYTES, &alone));
+    TRY(put_rows(task, alone, rows));
+    TRY(txn_stage(task, alone));
+    CHECK(alone->stage_count == 1 && alone->stages[0].sequence == 1);
+    TRY(commit(task, alone));
+    TRY(begin_small(task, TXN_BUFFER_BYTES, &other));
+    TRY(put(task, other, "a", "other"));
+    TRY(txn_stage(task, other));
+    TRY(begin_small(task, TXN_BUFFER_BYTES, &txn));
+    TRY(put_rows(task, txn, rows));
+    TRY(txn_stage(task, txn));
+    CHECK(txn->stage_count == 1 && txn->stages[0].sequence == 2);
+    TRY(commit(task, txn));
+    TRY(commit(task, other));
+    TRY(read_now(task, "b000000", &value));
+    CHECK(is_text(value, "1"));
+    TRY(read_now(task, arena_printf(task->arena, "b%06u", rows - 1), &value));
+    CHECK(is_text(value, "1"));
+out:
+    return st;
+}
+
 static struct status drop_stage(struct task *task, const struct kv_txn *txn, uint64_t slice)
 {
     struct status st = STATUS_OK;
