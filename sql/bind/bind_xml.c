@@ -2,6 +2,7 @@
 //
 // XMLELEMENT and its kin, IS DOCUMENT and XMLTABLE.
 #include "sql/bind/bind.h"
+#include "sql/bind/resolution.h"
 #include "sql/catalog/pg_catalog.h"
 #include "sql/function/function_xml.h"
 #include "sql/type/type_user.h"
@@ -71,7 +72,11 @@ static struct status name_of(struct binder *binder, const struct xml_named *name
     if (named->name != NULL) {
         *name = xml_name(binder->arena, named->name, false, false);
     } else if (value->kind == EXPR_COLUMN && !value->column.star && value->column.count > 0) {
-        *name = xml_name(binder->arena, value->column.names[value->column.count - 1], true, false);
+        const char *column = value->column.names[value->column.count - 1];
+        *name = xml_name(binder->arena, column, true, false);
+        // Where it is kept, it keeps its name, whatever the column is called one day.
+        if (binder->resolutions != NULL && strcmp(*name, xml_name(binder->arena, column, false, false)) == 0)
+            ((struct xml_named *)(uintptr_t)named)->name = arena_strdup(binder->resolutions->arena, column);
     } else {
         return bind_error(binder, named->position, E_SYNTAX_ERROR, "unnamed XML %s value must be a column reference", what);
     }

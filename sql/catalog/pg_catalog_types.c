@@ -44,6 +44,7 @@ static const struct pg_type_functions type_functions[] = {
         'i', 'p', 0, 0},
     {114, {321, 322, 323, 324}, {"json_in", "json_out", "json_recv", "json_send"}, 'i', 'x', 0,
         0},
+    {142, {2893, 2894, 2898, 2899}, {"xml_in", "xml_out", "xml_recv", "xml_send"}, 'i', 'x', 0, 0},
     {194, {195, 196, 197, 198}, {"pg_node_tree_in", "pg_node_tree_out", "pg_node_tree_recv",
         "pg_node_tree_send"}, 'i', 'x', 0, 0},
     {600, {117, 118, 2428, 2429}, {"point_in", "point_out", "point_recv", "point_send"}, 'd', 'p', 0, 0},

@@ -232,13 +232,26 @@ static bool is_built_in(const struct type_name *name)
     return strcmp(name->schema, "pg_catalog") == 0 || type_is_reference(name->schema, &id);
 }
 
+// The types that the node itself names, in turn; NULL past the last one.
+static struct type_name *named_type(const struct expr *expr, uint32_t index)
+{
+    if (expr->kind == EXPR_CAST) return index == 0 ? expr->cast.type : NULL;
+    if (expr->kind != EXPR_XML) return NULL;
+    const struct xml_expr *xml = expr->xml;
+    if (xml->type != NULL) return index == 0 ? xml->type : NULL;
+    for (uint32_t i = 0; i < xml->column_count; i++)
+        if (xml->columns[i].type != NULL && index-- == 0) return xml->columns[i].type;
+    return NULL;
+}
+
 static void note_type(struct expr *expr, void *arg)
 {
     struct type_walk *walk = arg;
     if (expr->kind == EXPR_COLLATE)
         DDL_APPEND(walk->arena, walk->collations, walk->collation_count, &expr->collate.name);
-    if (expr->kind != EXPR_CAST || is_built_in(expr->cast.type)) return;
-    DDL_APPEND(walk->arena, walk->items, walk->count, expr->cast.type);
+    struct type_name *type;
+    for (uint32_t i = 0; (type = named_type(expr, i)) != NULL; i++)
+        if (!is_built_in(type)) DDL_APPEND(walk->arena, walk->items, walk->count, type);
 }
 
 static void types_on_stack(void *arg)
@@ -310,8 +323,9 @@ static void note_subquery(struct expr *expr, void *arg)
     if (expr->kind == EXPR_COLLATE)
         DDL_APPEND(walk->arena, walk->tables->collations, walk->tables->collation_count,
             &expr->collate.name);
-    if (expr->kind == EXPR_CAST && !is_built_in(expr->cast.type))
-        DDL_APPEND(walk->arena, walk->tables->types, walk->tables->type_count, expr->cast.type);
+    struct type_name *type;
+    for (uint32_t i = 0; (type = named_type(expr, i)) != NULL; i++)
+        if (!is_built_in(type)) DDL_APPEND(walk->arena, walk->tables->types, walk->tables->type_count, type);
     if (names_sequence(expr))
         DDL_APPEND(walk->arena, walk->tables->sequences, walk->tables->sequence_count, expr);
     if (expr->kind != EXPR_SUBLINK) return;

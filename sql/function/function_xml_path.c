@@ -242,17 +242,25 @@ BODY(path_exists)
 
 // --- XMLTABLE ------------------------------------------------------------------------------------------------------
 
+// The plan, and the types that users have made, are not there on a helper.
+struct path_column {
+    struct bytes path;
+    bool asked;             // Else it has no value in the document: FOR ORDINALITY.
+    bool as_xml, as_number; // What it becomes.
+};
+
 struct table_work {
     struct question question;
     struct bytes row_path;
-    struct bytes *paths; // Of each column.
-    const struct xml_table_column *columns;
+    struct path_column *columns;
     uint32_t column_count;
     struct bytes *cells; // Row after row.
     uint32_t row_count;
 };
 
+struct xml_table;
 struct table_state {
+    const struct xml_table *table;
     struct table_work *work;
     uint32_t row;
 };
@@ -287,14 +295,14 @@ static void take_nodes(struct xml_run *run, const xmlNodeSet *nodes, bool as_xml
     *cell = buffer_bytes(&all);
 }
 
-static void take_cell(struct xml_run *run, const xmlXPathObject *object, type_oid type, struct bytes *cell)
+static void take_cell(
+    struct xml_run *run, const xmlXPathObject *object, const struct path_column *column, struct bytes *cell)
 {
-    const bool number = type_info(type)->category == 'N';
     switch (object->type) {
-    case XPATH_NODESET: take_nodes(run, object->nodesetval, type == TYPE_XML, cell); break;
-    case XPATH_STRING: copy_text(run, object->stringval, type == TYPE_XML, cell); break;
+    case XPATH_NODESET: take_nodes(run, object->nodesetval, column->as_xml, cell); break;
+    case XPATH_STRING: copy_text(run, object->stringval, column->as_xml, cell); break;
     case XPATH_BOOLEAN:
-        copy_text(run, number ? xmlXPathCastNumberToString(xmlXPathCastBooleanToNumber(object->boolval))
+        copy_text(run, column->as_number ? xmlXPathCastNumberToString(xmlXPathCastBooleanToNumber(object->boolval))
                               : xmlXPathCastBooleanToString(object->boolval), false, cell);
         break;
     case XPATH_NUMBER: copy_text(run, xmlXPathCastNumberToString(object->floatval), false, cell); break;
@@ -316,11 +324,11 @@ static void take_rows(struct xml_run *run, struct table_work *work, xmlXPathComp
     memset(work->cells, 0, bytes);
     for (uint32_t row = 0; row < count; row++)
         for (uint32_t i = 0; i < width; i++) {
-            if (work->columns[i].ordinality) continue;
+            if (!work->columns[i].asked) continue;
             work->question.context->node = rows->nodeTab[row];
             xmlXPathObject *object = evaluate(run, &work->question, paths[i]);
             if (failed(run->st)) return;
-            take_cell(run, object, work->columns[i].type.oid, &work->cells[row * width + i]);
+            take_cell(run, object, &work->columns[i], &work->cells[row * width + i]);
             xmlXPathFreeObject(object);
             if (failed(run->st)) return;
         }
@@ -338,27 +346,31 @@ static void table_body(struct xml_run *run, void *arg)
     if (!failed(run->st)) register_spaces(run, question);
     xmlXPathCompExpr *rows = failed(run->st) ? NULL : compile(run, question, work->row_path, E_SYNTAX_ERROR);
     for (uint32_t i = 0; i < work->column_count && !failed(run->st); i++)
-        if (!work->columns[i].ordinality) paths[i] = compile(run, question, work->paths[i], E_DATA_EXCEPTION);
+        if (work->columns[i].asked) paths[i] = compile(run, question, work->columns[i].path, E_DATA_EXCEPTION);
     if (!failed(run->st)) object = evaluate(run, question, rows);
     if (!failed(run->st) && object->type == XPATH_NODESET) take_rows(run, work, paths, object->nodesetval);
 }
 
-static struct status column_paths(
-    struct function_call *call, struct xml_run *run, struct table_work *work, const struct datum *args)
+static struct status column_paths(struct function_call *call, struct xml_run *run, const struct xml_table *table,
+    struct table_work *work, const struct datum *args)
 {
     struct status st = STATUS_OK;
     uint32_t at = 3 + 2 * work->question.space_count;
-    work->paths = ARENA_ARRAY(run->arena, struct bytes, work->column_count);
-    for (uint32_t i = 0; i < work->column_count; i++) {
-        const struct xml_table_column *column = &work->columns[i];
+    work->column_count = table->count;
+    work->columns = ARENA_ARRAY(run->arena, struct path_column, table->count);
+    for (uint32_t i = 0; i < table->count; i++) {
+        const struct xml_table_column *column = &table->columns[i];
         struct datum path = datum_text(column->name);
         if (column->ordinality) continue;
+        work->columns[i].asked = true;
+        work->columns[i].as_xml = column->type.oid == TYPE_XML;
+        work->columns[i].as_number = type_info(column->type.oid)->category == 'N';
         if (column->by_path) path = args[at++];
         if (path.null)
             return status_detail(call->arena, status_make(E_NULL_VALUE_NOT_ALLOWED, "column filter expression must not be null"),
                 "Filter for column \"%s\" is null.", column->name);
         if (path.size == 0) return status_make(E_DATA_EXCEPTION, "column path filter must not be empty string");
-        TRY(xml_run_text(run, datum_as_bytes(path), &work->paths[i]));
+        TRY(xml_run_text(run, datum_as_bytes(path), &work->columns[i].path));
     }
 out:
     return st;
@@ -391,13 +403,11 @@ static struct status table_start(struct function_call *call, void *state_, const
     buffer_init(&warnings, call->arena);
     run->told = &warnings;
     struct table_work *work = ARENA_NEW(run->arena, struct table_work);
-    work->columns = table->columns;
-    work->column_count = table->count;
     TRY(table_spaces(run, &work->question, args));
     if (args[1].null) TRY(status_make(E_NULL_VALUE_NOT_ALLOWED, "row filter expression must not be null"));
     if (args[1].size == 0) TRY(status_make(E_DATA_EXCEPTION, "row path filter must not be empty string"));
     TRY(xml_run_text(run, datum_as_bytes(args[1]), &work->row_path));
-    TRY(column_paths(call, run, work, args));
+    TRY(column_paths(call, run, table, work, args));
     buffer_init(&text, run->arena);
     xml_print(&text, datum_as_bytes(args[0]), NULL);
     TRY(xml_run_text(run, buffer_bytes(&text), &work->question.text));
@@ -406,6 +416,7 @@ static struct status table_start(struct function_call *call, void *state_, const
     tell_warnings(call, &warnings);
     if (failed(st)) goto out;
     state->work = work;
+    state->table = table;
 out:
     if (run != NULL) {
         if (failed(st)) st = status_copy(call->arena, st);
@@ -424,7 +435,7 @@ static struct status table_next(struct function_call *call, void *state_, struct
     const struct bytes *cells = work->cells + (size_t)state->row * work->column_count;
     state->row++;
     for (uint32_t i = 0; i < work->column_count; i++) {
-        const struct xml_table_column *column = &work->columns[i];
+        const struct xml_table_column *column = &state->table->columns[i];
         row[i] = DATUM_NULL;
         if (column->ordinality)
             row[i] = datum_int(state->row);

@@ -96,7 +96,7 @@ public class JdbcClient {
                 }
             }
             OffsetDateTime moment = OffsetDateTime.of(2024, 2, 29, 1, 2, 3, 0, ZoneOffset.UTC);
-            try (PreparedStatement p = c.prepareStatement("SELECT ?::timestamptz, ?::date, ?::time, ?::timestamp, ?::int[], ?::text[], ?::jsonb, ?::interval, ?::bit(3), ?::int4range")) {
+            try (PreparedStatement p = c.prepareStatement("SELECT ?::timestamptz, ?::date, ?::time, ?::timestamp, ?::int[], ?::text[], ?::jsonb, ?::interval, ?::bit(3), ?::int4range, ?")) {
                 p.setObject(1, moment);
                 p.setObject(2, LocalDate.of(2024, 2, 29));
                 p.setObject(3, LocalTime.of(1, 2, 3));
@@ -110,6 +110,9 @@ public class JdbcClient {
                 p.setObject(8, new org.postgresql.util.PGInterval("1 day 02:00:00"));
                 p.setString(9, "101");
                 p.setString(10, "[1,4]");
+                SQLXML xml = c.createSQLXML();
+                xml.setString("<a b=\"1\">x</a>");
+                p.setSQLXML(11, xml);
                 ResultSet r = p.executeQuery();
                 r.next();
                 equal(r.getObject(1, OffsetDateTime.class).toInstant(), moment.toInstant());
@@ -122,6 +125,8 @@ public class JdbcClient {
                 equal(r.getObject(8).toString(), "0 years 0 mons 1 days 2 hours 0 mins 0.0 secs");
                 equal(r.getString(9), "101");
                 equal(r.getString(10), "[1,5)");
+                equal(r.getSQLXML(11).getString(), "<a b=\"1\">x</a>");
+                equal(r.getSQLXML(11).getSource(javax.xml.transform.dom.DOMSource.class).getNode().getFirstChild().getNodeName(), "a");
             }
             c.rollback();
         }

@@ -195,13 +195,13 @@ feature "types" do
     t.integer :i; t.integer :small, limit: 2; t.bigint :big; t.float :f; t.decimal :d, precision: 20, scale: 5; t.boolean :o
     t.string :s; t.text :t; t.binary :y; t.date :day; t.time :clock; t.datetime :moment; t.column :zoned, :timestamptz; t.uuid :u
     t.json :j; t.jsonb :jb; t.inet :ip; t.integer :numbers, array: true; t.text :words, array: true; t.bit :bits, limit: 4
-    t.bit_varying :vbits; t.interval :length; t.oid :o2
+    t.bit_varying :vbits; t.interval :length; t.oid :o2; t.xml :x
   end
   every = Class.new(ActiveRecord::Base) { self.table_name = "every" }
   values = { i: -5, small: 7, big: 2**62, f: 0.1, d: BigDecimal("1.00001"), o: true, s: "täxt", t: "long", y: "\0\xff".b, day: Date.new(2024, 2, 29),
              moment: Time.utc(2024, 2, 29, 1, 2, 3), zoned: Time.utc(2024, 2, 29, 1, 2, 3), u: "12345678-1234-5678-1234-567812345678",
              j: { "a" => [1, nil] }, jb: { "b" => 1 }, ip: IPAddr.new("10.0.0.1"), numbers: [1, 2], words: ["a,b", nil], bits: "1010", vbits: "1",
-             length: 3.days + 2.hours, o2: 4294967295 }
+             length: 3.days + 2.hours, o2: 4294967295, x: "<a b='1'>é</a>" }
   id = every.create!(values).id
   got = every.find(id)
   values.each { |name, value| equal got[name], value, name }

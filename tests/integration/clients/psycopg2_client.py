@@ -84,15 +84,16 @@ def types():
     ]
     with connect() as connection:
         columns = ", ".join("c%d %s" % (i, kind) for i, (kind, _) in enumerate(values))
-        query(connection, "CREATE TABLE types (%s, j json, jb jsonb, o oid, nothing int)" % columns)
-        extra = [psycopg2.extras.Json({"a": [1, None, "x"]}), psycopg2.extras.Json({"b": 2}), 4294967295, None]
+        query(connection, "CREATE TABLE types (%s, j json, jb jsonb, o oid, nothing int, x xml)" % columns)
+        extra = [psycopg2.extras.Json({"a": [1, None, "x"]}), psycopg2.extras.Json({"b": 2}), 4294967295, None, "<a b='1'>é</a>"]
         row = [value for _, value in values] + extra
         query(connection, "INSERT INTO types VALUES (%s)" % ", ".join(["%s"] * len(row)), row)
         got = list(query(connection, "SELECT * FROM types")[0])
         for (kind, wanted), found in zip(values, got):
             found = bytes(found) if isinstance(found, memoryview) else found
             assert type(found) is type(wanted) and (found == wanted or wanted != wanted and found != found), (kind, found)
-        equal(got[len(values):], [{"a": [1, None, "x"]}, {"b": 2}, 4294967295, None])
+        equal(got[len(values):], [{"a": [1, None, "x"]}, {"b": 2}, 4294967295, None, "<a b='1'>é</a>"])
+        equal(query(connection, "SELECT (xpath(%s, x))[1]::text FROM types", ("/a/@b",)), [("1",)])
         kinds = [kind for kind, _ in values]
         conditions = " AND ".join("c%d = %%s::%s" % (i, kind) for i, kind in enumerate(kinds))
         equal(query(connection, "SELECT count(*) FROM types WHERE " + conditions, [v for _, v in values]), [(1,)])

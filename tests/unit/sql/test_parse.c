@@ -36,6 +36,16 @@ Test(parse, queries_come_back)
             "SELECT EXISTS (SELECT 1), a IN (SELECT 1), a <> ALL (SELECT 1), (SELECT 1), "
             "ARRAY(SELECT 1), a IN (SELECT b FROM t), NOT (a IN (SELECT 1)), a = ANY ($1), (a, "
             "b) IN (SELECT 1, 2)"},
+        {"SELECT xmlelement(name \"a b\", xmlattributes(a, 1 AS \"B\"), 'x', b), xmlforest(a, 1 AS b), xmlconcat(a, b), xmlpi(name p, 'x'), "
+         "xmlroot(a, version '1.1', standalone no value), xmlroot(a, version no value), xmlparse(document a preserve whitespace), "
+         "xmlserialize(content a AS varchar(5)), a IS DOCUMENT, a IS NOT DOCUMENT, xmlexists('x' passing by ref a)",
+            "SELECT XMLELEMENT(NAME \"a b\", XMLATTRIBUTES(a, 1 AS \"B\"), 'x', b), XMLFOREST(a, 1 AS b), XMLCONCAT(a, b), XMLPI(NAME p, 'x'), "
+            "XMLROOT(a, VERSION '1.1', STANDALONE NO VALUE), XMLROOT(a, VERSION NO VALUE), XMLPARSE(DOCUMENT a PRESERVE WHITESPACE), "
+            "XMLSERIALIZE(CONTENT a AS character varying(5)), ((a) IS DOCUMENT), NOT ((a) IS DOCUMENT), XMLEXISTS(('x') PASSING (a))"},
+        {"SELECT * FROM a, xmltable(xmlnamespaces('u' AS n, default 'v'), '/r' passing x columns o for ordinality, b int path '@b' default 1 not null, c "
+         "text) AS t(p, q)",
+            "SELECT * FROM a, XMLTABLE(XMLNAMESPACES(('u') AS n, DEFAULT ('v')), ('/r') PASSING (x) COLUMNS o FOR ORDINALITY, b integer PATH ('@b') DEFAULT (1) "
+            "NOT NULL, c text) AS t(p, q)"},
         {"SELECT CURRENT_DATE, CURRENT_TIMESTAMP(3), CURRENT_USER, LOCALTIME, SESSION_USER, "
          "USER",
             NULL},
