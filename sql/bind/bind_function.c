@@ -433,7 +433,7 @@ struct status bind_from_call(struct binder *binder, struct scope *scope, const s
     TRY(bind_routine_args(binder, &match, true, &args, &count));
     TRY(bind_json_record(binder, expr, defined, &match, &args, &count));
     *call = (struct rel_call){.function = match.function, .args = args, .arg_count = count};
-    binder->has_volatile |= match.function->volatility == FUNCTION_VOLATILE;
+    binder->has_volatile |= match.function->volatility == FUNCTION_VOLATILE || match.function->writes;
     describe_set(binder, expr->function->name, &match, call);
 
 out:
@@ -485,7 +485,7 @@ struct status bind_call_node(struct binder *binder, const struct function_match 
         for (uint32_t i = 0; i < count; i++) types[i] = args[i]->type;
         call->type.typmod = match->function->typmod(types, count);
     }
-    binder->has_volatile |= match->function->volatility == FUNCTION_VOLATILE;
+    binder->has_volatile |= match->function->volatility == FUNCTION_VOLATILE || match->function->writes;
     TRY(bind_collation_call(binder, call));
     *out = bind_fold(binder, call);
     if (*out != call && (call->type.collation != 0 || call->collation_explicit)) {

@@ -36,6 +36,7 @@ enum catalog_table_id {
     CATALOG_SEQUENCES = 5, // (sequence id) -> last value
     CATALOG_STATISTICS = 6,
     CATALOG_ZONE = 7, // (0) -> the virtual cluster's RANGE default
+    CATALOG_TRANSACTIONS = 8, // sql/service/xact.h
     CATALOG_SYSTEM_TABLES =
         10, // 10..99: system tables with descriptors (users, settings, jobs, ...).
     CATALOG_SYSTEM_DATABASE = 50, // Its schema public is 51.

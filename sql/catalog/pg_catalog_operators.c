@@ -54,6 +54,7 @@ static const struct operator_class {
     {10044, 1994, 25, "varchar_ops", "text_ops", false, 0},
     {10065, 2968, 2950, "uuid_ops", "uuid_ops", true, 0},
     {10067, 3253, 3220, "pg_lsn_ops", "pg_lsn_ops", true, 0},
+    {10053, 5067, 5069, "xid8_ops", "xid8_ops", true, 0},
     {10076, 3901, 3831, "range_ops", "range_ops", true, 0},
     {10080, 4199, 4537, "multirange_ops", "multirange_ops", true, 0},
     {10069, 3522, 3500, "enum_ops", "enum_ops", true, 0},

@@ -366,6 +366,8 @@ static const struct function table[] = {
     AGGREGATE("min", 2051, ANYARRAY, &min_ops, TYPE_ANYARRAY),
     AGGREGATE("min", 2798, TID, &min_ops, TYPE_TID),
     AGGREGATE("min", 4190, PG_LSN, &min_ops, TYPE_PG_LSN),
+    AGGREGATE("min", 5100, XID8, &min_ops, TYPE_XID8),
+    AGGREGATE("max", 5099, XID8, &max_ops, TYPE_XID8),
     AGGREGATE("min", 3565, INET, &min_ops, TYPE_INET),
     AGGREGATE("max", 2117, INT2, &max_ops, TYPE_INT2),
     AGGREGATE("max", 2116, INT4, &max_ops, TYPE_INT4),

@@ -107,6 +107,7 @@ struct function {
     int32_t (*typmod)(const struct type *args, uint32_t count);
     const char *schema;    // NULL: pg_catalog.
     const struct table_desc *user; // Of a function in SQL that a user has made; else NULL.
+    bool writes;                   // Though it is not volatile: not in a transaction that only reads.
     uint8_t default_count;         // So many of the last arguments may be left out.
 };
 

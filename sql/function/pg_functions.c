@@ -332,7 +332,6 @@ BODY(sleep_until)
 REFUSED(no_channels, "LISTEN and NOTIFY are")
 REFUSED(no_wal, "write-ahead log positions are")
 REFUSED(no_snapshots, "exported snapshots are")
-REFUSED(no_transaction_ids, "transaction ids are")
 
 // Both count from the last transaction there was; PostgreSQL's own come before all of them.
 BODY(xid_age)
@@ -406,8 +405,6 @@ static const struct function functions[] = {
     VOLATILE_0("pg_export_snapshot", 3809, TEXT, no_snapshots),
     STABLE("age", 1181, INT4, xid_age, TYPE_XID),
     STABLE("mxid_age", 3939, INT4, mxid_age, TYPE_XID),
-    VOLATILE_0("txid_current", 2943, INT8, no_transaction_ids),
-    VOLATILE_0("txid_current_if_assigned", 3348, INT8, no_transaction_ids),
 };
 
 void pg_functions_register(void)

@@ -22,6 +22,7 @@
 #include "sql/plan/statistics_auto.h"
 #include "sql/service/zone_object.h"
 #include "sql/ddl/temp.h"
+#include "sql/service/xact.h"
 
 void sql_register(void)
 {
@@ -42,6 +43,8 @@ void sql_register(void)
     jobs_announcements_register();
     catalog_types_register();
     named_lock_register();
+    xact_register();
+    function_xact_register();
     activity_register();
     memory_register();
     insight_register();

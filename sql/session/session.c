@@ -16,6 +16,7 @@
 #include "sql/exec/memory.h"
 #include "sql/service/named_lock.h"
 #include "sql/service/sequence.h"
+#include "sql/service/xact.h"
 #include "sql/session/session_role.h"
 #include "sql/session/shard_state.h"
 #include "sql/ddl/temp.h"
@@ -153,6 +154,7 @@ void session_close(struct task *task, struct session *session)
     session->link.prev->next = session->link.next;
     session->link.next->prev = session->link.prev;
     sequence_session_reset(session);
+    xact_session_end(session);
     named_lock_session_end(session);
     connection_leave(session);
     vars_close(session);

@@ -89,6 +89,7 @@ struct session {
     const char *temp_name;        // Its schema, first of the search path; NULL when none.
     uint32_t temp_generation;     // Grows with each temporary relation: plans name what was there before.
     struct ddl_state *ddl;        // Uncommitted schema changes: sql/ddl/ddl.h. NULL when none.
+    struct xact *xact;            // sql/service/xact.h; NULL when none.
     struct savepoint *savepoints; // Newest first, in txn_arena.
     struct hlc_timestamp txn_as_of; // Zero: none.
     bool txn_read_only;

@@ -92,6 +92,7 @@ static const struct cast casts[] = {
 
     RANGES(INT4, 4281), RANGES(NUM, 4284), RANGES(TS, 4287), RANGES(TSTZ, 4290), RANGES(DATE, 4293), RANGES(INT8, 4296),
 
+    NAMED(XID8, XID, E, cast_xid8_to_xid, 5071),
     NAMED(MONEY, NUMERIC, A, cast_money_to_numeric, 3823), NAMED(NUMERIC, MONEY, A, cast_numeric_to_money, 3824),
     NAMED(INT4, MONEY, A, cast_int_to_money, 3811), NAMED(INT8, MONEY, A, cast_int_to_money, 3812),
     NAMED(POINT, BOX, A, cast_point_to_box, 4091), NAMED(LSEG, POINT, E, cast_lseg_to_point, 1532),

@@ -59,6 +59,9 @@
     X(CSTRING, "cstring", "cstring", -2, 'P', false, 1263, &type_ops_text) \
     X(UUID, "uuid", "uuid", 16, 'U', false, 2951, &type_ops_uuid) \
     X(PG_LSN, "pg_lsn", "pg_lsn", 8, 'U', false, 3221, &type_ops_lsn) \
+    X(TXID_SNAPSHOT, "txid_snapshot", "txid_snapshot", -1, 'U', false, 2949, &type_ops_snapshot) \
+    X(PG_SNAPSHOT, "pg_snapshot", "pg_snapshot", -1, 'U', false, 5039, &type_ops_snapshot) \
+    X(XID8, "xid8", "xid8", 8, 'U', false, 271, &type_ops_xid8) \
     X(JSONB, "jsonb", "jsonb", -1, 'U', false, 3807, &type_ops_jsonb) \
     X(JSONPATH, "jsonpath", "jsonpath", -1, 'U', false, 4073, &type_ops_jsonpath) \
     X(REGOPER, "regoper", "regoper", 4, 'N', false, 2208, &type_ops_reg) \

@@ -30,6 +30,7 @@ enum type_id {
     TYPE_ANYENUM = 3500, TYPE_JSONB = 3802, TYPE_JSONPATH = 4072, TYPE_REGNAMESPACE = 4089, TYPE_REGROLE = 4096,
     TYPE_REGOPER = 2203, TYPE_REGOPERATOR = 2204, TYPE_REGCOLLATION = 4191,
     TYPE_ANYRANGE = 3831, TYPE_ANYCOMPATIBLERANGE = 5080,
+    TYPE_XID8 = 5069, TYPE_PG_SNAPSHOT = 5038, TYPE_TXID_SNAPSHOT = 2970,
     TYPE_INT4RANGE = 3904, TYPE_NUMRANGE = 3906, TYPE_TSRANGE = 3908, TYPE_TSTZRANGE = 3910,
     TYPE_DATERANGE = 3912, TYPE_INT8RANGE = 3926,
     TYPE_ANYMULTIRANGE = 4537, TYPE_ANYCOMPATIBLEMULTIRANGE = 4538,
@@ -81,7 +82,7 @@ static inline bool type_is_by_value(type_oid oid)
            oid == TYPE_OID || oid == TYPE_FLOAT4 || oid == TYPE_FLOAT8 || oid == TYPE_DATE ||
            oid == TYPE_TIME || oid == TYPE_TIMESTAMP || oid == TYPE_TIMESTAMPTZ ||
            oid == TYPE_REGCLASS || oid == TYPE_REGTYPE || oid == TYPE_REGPROC ||
-           oid == TYPE_REGPROCEDURE || oid == TYPE_PG_LSN || oid == TYPE_REGNAMESPACE || oid == TYPE_REGROLE || oid == TYPE_XID || oid == TYPE_CID ||
+           oid == TYPE_REGPROCEDURE || oid == TYPE_PG_LSN || oid == TYPE_XID8 || oid == TYPE_REGNAMESPACE || oid == TYPE_REGROLE || oid == TYPE_XID || oid == TYPE_CID ||
            oid == TYPE_CHAR_INTERNAL || oid == TYPE_MONEY || oid == TYPE_REGOPER || oid == TYPE_REGOPERATOR || oid == TYPE_REGCOLLATION ||
            (oid & 0xf0000007u) == 0x10000000u; // Enums: sql/type/type_user.h.
 }

@@ -45,7 +45,7 @@ extern const struct type_ops type_ops_bool, type_ops_int2, type_ops_int4, type_o
     type_ops_vector, type_ops_bit, type_ops_inet, type_ops_macaddr, type_ops_record, type_ops_void, type_ops_enum,
     type_ops_composite, type_ops_jsonpath, type_ops_collated, type_ops_range,
     type_ops_range_inexact, type_ops_multirange, type_ops_multirange_inexact, type_ops_geometry, type_ops_money,
-    type_ops_xml;
+    type_ops_xml, type_ops_xid8, type_ops_snapshot;
 
 // Of types with an ICU collation: sql/type/collation.c.
 void collation_key_encode(

@@ -11,9 +11,7 @@ struct user_types *(*user_types_current)(uint64_t *tenant);
 
 bool type_is_left_out(const char *name)
 {
-    static const char *const names[] = {"tsvector", "tsquery", "txid_snapshot",
-        "pg_snapshot", "xid8",
-        "regconfig", "regdictionary", "refcursor"};
+    static const char *const names[] = {"tsvector", "tsquery", "regconfig", "regdictionary", "refcursor"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i], name) == 0) return true;
     return false;

@@ -155,7 +155,7 @@ SQL_TEST(pg_catalog, sessions_and_settings, 1)
     REFUSED("SELECT current_setting('no.such')", "42704");
     REFUSED("SELECT set_config(NULL, 'x', false)", "22004");
     GIVES("SELECT setting, source FROM pg_settings WHERE name = 'application_name'", "x|session");
-    REFUSED("SELECT txid_current()", "0A000");
+    REFUSED("SELECT pg_export_snapshot()", "0A000");
 out:
     return st;
 }
