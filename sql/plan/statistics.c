@@ -288,6 +288,19 @@ void statistics_estimate_copy(struct arena *arena, struct statistics_estimate *e
     }
 }
 
+// Most often it is the next one, as both are in the order in which columns were made; NULL: there is none.
+static const struct column_statistics *column_find(
+    const struct table_statistics *statistics, uint32_t id, uint32_t *next)
+{
+    for (uint32_t i = 0; i < statistics->column_count; i++) {
+        const uint32_t at = (*next + i) % statistics->column_count;
+        if (statistics->columns[at].column_id != id) continue;
+        *next = at + 1;
+        return &statistics->columns[at];
+    }
+    return NULL;
+}
+
 void statistics_apply(
     struct arena *arena, const struct table_statistics *statistics, struct table_desc *table)
 {
@@ -298,19 +311,17 @@ void statistics_apply(
     for (uint32_t i = 0; i < statistics->joint_count; i++)
         statistics_estimate_copy(arena, &table->statistics_estimates[i]);
     table->column_estimates = ARENA_ARRAY(arena, struct column_estimate, table->column_count);
-    for (uint32_t i = 0; i < table->column_count; i++) {
-        for (uint32_t k = 0; k < statistics->column_count; k++) {
-            const struct column_statistics *column = &statistics->columns[k];
-            if (column->column_id != table->columns[i].id) continue;
-            struct column_estimate *estimate = &table->column_estimates[i];
-            estimate->distinct = (double)column->distinct_count;
-            if (statistics->row_count > 0)
-                estimate->null_fraction = (double)column->null_count / (double)statistics->row_count;
-            estimate->bound_count = column->bound_count;
-            estimate->bounds = ARENA_ARRAY(arena, uint64_t, column->bound_count);
-            if (column->bound_count > 0)
-                memcpy(estimate->bounds, column->bounds, column->bound_count * sizeof(uint64_t));
-        }
+    for (uint32_t i = 0, next = 0; i < table->column_count; i++) {
+        const struct column_statistics *column = column_find(statistics, table->columns[i].id, &next);
+        if (column == NULL) continue;
+        struct column_estimate *estimate = &table->column_estimates[i];
+        estimate->distinct = (double)column->distinct_count;
+        if (statistics->row_count > 0)
+            estimate->null_fraction = (double)column->null_count / (double)statistics->row_count;
+        estimate->bound_count = column->bound_count;
+        estimate->bounds = ARENA_ARRAY(arena, uint64_t, column->bound_count);
+        if (column->bound_count > 0)
+            memcpy(estimate->bounds, column->bounds, column->bound_count * sizeof(uint64_t));
     }
 }
 

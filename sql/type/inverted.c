@@ -4,12 +4,16 @@
 #include <stdlib.h>
 
 #include "core/crypto.h"
+#include "core/work.h"
 #include "sql/type/array.h"
 #include "sql/type/json.h"
 
 enum part_kind { PART_EMPTY = 1, PART_NULL_ITEM, PART_ITEM, PART_HASH };
 
 #define HASH_BYTES 16u
+#define PART_WORK 256u // What making one counts for, beside its bytes, and
+#define SORT_WORK 32u  // a step of their sort.
+#define SORT_RUN 1024u
 
 // --- classes -----------------------------------------------------------------------------------------
 
@@ -98,15 +102,48 @@ static int compare_parts(const void *a, const void *b)
     return bytes_compare(*(const struct bytes *)a, *(const struct bytes *)b);
 }
 
-static void sort_parts(struct inverted_parts *parts)
+// Runs are sorted, then merged, so that a cancel ends it.
+static struct status sort_merge(struct inverted_parts *parts, uint32_t run, struct bytes *to)
 {
-    if (parts->count < 2) return;
-    qsort(parts->items, parts->count, sizeof(struct bytes), compare_parts);
+    struct status st = STATUS_OK;
+    const struct bytes *from = parts->items;
+    for (uint32_t start = 0; start < parts->count; start += 2 * run) {
+        const uint32_t middle = parts->count - start < run ? parts->count : start + run;
+        const uint32_t end = parts->count - middle < run ? parts->count : middle + run;
+        for (uint32_t left = start, right = middle, at = start; at < end; at++) {
+            const bool first = right == end || (left < middle && bytes_compare(from[left], from[right]) <= 0);
+            to[at] = from[first ? left++ : right++];
+            TRY(task_work(task_current(), SORT_WORK));
+        }
+    }
+out:
+    return st;
+}
+
+static struct status sort_parts(struct arena *arena, struct inverted_parts *parts)
+{
+    struct status st = STATUS_OK;
+    if (parts->count < 2) return st;
+    for (uint32_t start = 0; start < parts->count; start += SORT_RUN) {
+        const uint32_t left = parts->count - start, count = left < SORT_RUN ? left : SORT_RUN;
+        qsort(parts->items + start, count, sizeof(struct bytes), compare_parts);
+        TRY(task_work(task_current(), (uint64_t)count * SORT_WORK));
+    }
+    struct bytes *spare = parts->count <= SORT_RUN ? NULL : ARENA_ARRAY(arena, struct bytes, parts->count);
+    TRY(arena_check(arena));
+    for (uint32_t run = SORT_RUN; run < parts->count; run *= 2) {
+        TRY(sort_merge(parts, run, spare));
+        struct bytes *merged = spare;
+        spare = parts->items;
+        parts->items = merged;
+    }
     uint32_t kept = 1;
     for (uint32_t i = 1; i < parts->count; i++)
         if (!bytes_equal(parts->items[i], parts->items[kept - 1]))
             parts->items[kept++] = parts->items[i];
     parts->count = kept;
+out:
+    return st;
 }
 
 // --- arrays ------------------------------------------------------------------------------------------
@@ -126,6 +163,7 @@ static struct status add_array(struct arena *arena, struct datum value, bool wit
         item_begin(arena, &item);
         TRY(type_key_encode(&item, array.element, element, KEY_ASCENDING));
         add_item(arena, parts, &item);
+        TRY(task_work(task_current(), PART_WORK + item.size));
     }
     if (null && with_nulls) add_kind(arena, parts, PART_NULL_ITEM);
     if (has_null != NULL) *has_null = null;
@@ -246,6 +284,7 @@ static struct status add_json(
         if (!in_array && paths) member_path(arena, level->path, json_key(&level->json, at), path);
         if (value.kind == JSON_ARRAY || value.kind == JSON_OBJECT) push_level(&walk, value, path);
         else TRY(add_scalar(&walk, &value, path, in_array));
+        TRY(task_work(task_current(), PART_WORK + value.scalar.size));
     }
 
 out:
@@ -260,7 +299,7 @@ struct status inverted_parts_of(struct arena *arena, enum inverted_class class, 
     if (class == INVERTED_ARRAY) TRY(add_array(arena, value, true, parts, NULL));
     else TRY(add_json(arena, datum_as_bytes(value), class == INVERTED_JSONB_PATH, parts));
     if (parts->count == 0) add_kind(arena, parts, PART_EMPTY);
-    sort_parts(parts);
+    TRY(sort_parts(arena, parts));
 
 out:
     return st;
@@ -329,8 +368,10 @@ static struct status query_keys(struct arena *arena, enum inverted_strategy stra
         return st;
     }
     TRY(array_open(value, &array));
-    for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &element);)
+    for (struct array_cursor cursor = array_first(&array); array_next(&cursor, &element);) {
         if (!element.null) add_key(arena, parts, datum_as_bytes(element));
+        TRY(task_work(task_current(), PART_WORK));
+    }
     if (parts->count == 0)
         *mode = strategy == INVERTED_EXISTS_ANY ? INVERTED_NOTHING : INVERTED_EVERYTHING;
 
@@ -356,7 +397,7 @@ struct status inverted_query(struct arena *arena, enum inverted_class class,
     } else {
         TRY(query_keys(arena, strategy, value, mode, parts));
     }
-    sort_parts(parts);
+    TRY(sort_parts(arena, parts));
     if (*mode == INVERTED_ANY && parts->count > INVERTED_PARTS_MAX) *mode = INVERTED_EVERYTHING;
 
 out:

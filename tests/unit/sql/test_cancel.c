@@ -42,6 +42,10 @@ static const char *const tables[] = {
     "CREATE TABLE t (id int PRIMARY KEY, a int, v text)",
     "INSERT INTO t SELECT i, i * 7919 % 10007, 'v' || i % 3000 FROM generate_series(1, 20000) i",
     "CREATE TABLE e (id int PRIMARY KEY, a int, v text)",
+    "CREATE TABLE g (id int PRIMARY KEY, j jsonb)",
+    "INSERT INTO g SELECT 1, jsonb_object_agg(md5(i::text), i) FROM generate_series(1, 60000) i",
+    "CREATE TABLE by_parts (id int PRIMARY KEY, j jsonb)",
+    "CREATE INDEX ON by_parts USING gin (j)",
 };
 
 static const char *const statements[] = {
@@ -69,6 +73,9 @@ static const char *const statements[] = {
     "ANALYZE t",
     "CREATE INDEX ON t (v, a)",
     "CREATE TABLE made AS SELECT id, v, a FROM t",
+    "ANALYZE g",
+    "INSERT INTO by_parts SELECT * FROM g",
+    "SELECT count(*) FROM by_parts, g WHERE by_parts.j @> g.j",
     "WITH RECURSIVE r(i) AS (SELECT 1 UNION SELECT i + 1 FROM r WHERE i < 10000000) SELECT sum(i) FROM r",
     "SELECT sum(a) OVER (ORDER BY id ROWS BETWEEN 5000 PRECEDING AND 5000 FOLLOWING EXCLUDE TIES) FROM t",
 };
