@@ -214,6 +214,24 @@ void temp_drop_all(struct task *task, struct session *session)
     session->temp_generation++;
 }
 
+struct status temp_drop_in_transaction(struct task *task, struct session *session)
+{
+    struct status st;
+    struct arena arena;
+    void (*const notice)(struct session *, const char *, struct status) = session->notice;
+    if (session->temp == NULL || session->temp_name == NULL) return STATUS_OK;
+    arena_init(&arena, &session->account);
+    session->notice = NULL; // Nobody has asked what goes with it.
+    st = internal_query(task, session->tenant, session, &arena, NULL,
+        arena_printf(&arena, "DROP SCHEMA IF EXISTS %s CASCADE", session->temp_name), 0, NULL, NULL);
+    session->notice = notice;
+    if (failed(st)) st = status_copy(&session->statement_arena, st);
+    arena_fini(&arena);
+    // What is to be done at COMMIT stays noted: of tables that are gone nothing is.
+    session->temp_generation++;
+    return st;
+}
+
 void temp_session_end(struct task *task, struct session *session)
 {
     if (session->temp == NULL) return;

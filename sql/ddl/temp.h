@@ -25,6 +25,8 @@ bool temp_is_emptied(const struct session *session, uint32_t table_id); // ON CO
 bool temp_is_schema_name(const char *name); // "pg_temp_7"
 // Drops all that the session has; also for DISCARD TEMP.
 void temp_drop_all(struct task *task, struct session *session);
+// The same as part of the session's open transaction, which may yet be rolled back.
+CHECKED struct status temp_drop_in_transaction(struct task *task, struct session *session);
 void temp_session_end(struct task *task, struct session *session);
 // At a session's start: the first one of a tenant since this process began looks for what others left behind.
 void temp_sweep(struct task *task, struct session *session);

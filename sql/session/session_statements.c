@@ -685,8 +685,10 @@ static struct status discard_execute(struct statement_context *context)
     struct status st = STATUS_OK;
     const enum discard_what what = context->statement->as.discard->what;
     if (what == DISCARD_ALL) TRY(statement_alone(session, context->arena, "DISCARD ALL"));
-    if (what == DISCARD_TEMPORARY && session->txn_state == TXN_OPEN)
-        return status_make(E_FEATURE_NOT_SUPPORTED, "DISCARD TEMP in a transaction block is not supported");
+    const bool inside = what == DISCARD_TEMPORARY && session->txn_state == TXN_OPEN;
+    if (inside && session->txn_read_only && session->temp_name != NULL)
+        return status_make(
+            E_FEATURE_NOT_SUPPORTED, "DISCARD TEMP in a read-only transaction block is not supported");
     // What came before in the same message is finished first; before DISCARD ALL nothing did.
     if ((what == DISCARD_ALL || what == DISCARD_TEMPORARY) && session->txn_state == TXN_IMPLICIT)
         TRY(session_txn_commit(context->task, session));
@@ -707,7 +709,10 @@ static struct status discard_execute(struct statement_context *context)
         sequence_session_reset(session);
         snprintf(context->tag, sizeof context->tag, "DISCARD SEQUENCES");
     } else {
-        temp_drop_all(context->task, session);
+        if (inside)
+            TRY(temp_drop_in_transaction(context->task, session));
+        else
+            temp_drop_all(context->task, session);
         snprintf(context->tag, sizeof context->tag, "DISCARD TEMP");
     }
 out:
