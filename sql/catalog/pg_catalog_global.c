@@ -9,6 +9,7 @@
 #include "sql/catalog/pg_xid.h"
 #include "sql/user/privilege.h"
 #include "sql/user/role.h"
+#include "sql/service/large_object.h"
 #include "sql/session/vars.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -463,6 +464,12 @@ out:
     return st;
 }
 
+static struct status large_object_description(void *arg, const struct large_object *object)
+{
+    return description_row(
+        arg, object->oid, PG_LARGE_OBJECT_OID, 0, COMMENT_ON_LARGE_OBJECT, object->oid, object->database_id);
+}
+
 ROWS(description_rows)
 {
     struct status st;
@@ -487,6 +494,7 @@ ROWS(description_rows)
     for (uint32_t i = 0; i < function_count && !failed(st); i++)
         st = description_row(&rows, pg_oid(functions[i]->id), 1255, 0, COMMENT_ON_FUNCTION,
             functions[i]->id, 0);
+    if (!failed(st)) st = large_object_each(task, session, rows.database->id, large_object_description, &rows);
     st = status_copy(task->arena, st);
     pg_rows_close(&rows);
 out:

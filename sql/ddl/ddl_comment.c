@@ -3,7 +3,7 @@
 // COMMENT ON; and what becomes of comments whose object is copied or goes.
 #include "kv/key.h"
 #include "sql/catalog/pg_catalog.h"
-#include "sql/ddl/ddl_internal.h"
+#include "sql/ddl/ddl_large_object.h"
 #include "sql/user/role.h"
 
 static struct status comment_constraint(struct statement_context *context,
@@ -64,6 +64,7 @@ static struct status comment_target(struct statement_context *context,
     const struct index_desc *index;
     const struct database_desc *database;
     const struct schema_desc *schema;
+    struct large_object object;
 
     *class_id = COMMENT_ON_RELATION;
     *sub_id = 0;
@@ -119,6 +120,13 @@ static struct status comment_target(struct statement_context *context,
     case OBJECT_ROUTINE:
         *class_id = COMMENT_ON_FUNCTION;
         TRY(ddl_function_id(context, &comment->name, comment->object, object_id));
+        break;
+    case OBJECT_LARGE_OBJECT:
+        TRY(ddl_find_large_object(context, &comment->name, &object));
+        TRY(large_object_check_owner(task, session, &object));
+        *class_id = COMMENT_ON_LARGE_OBJECT;
+        *object_id = object.oid;
+        *sub_id = object.database_id;
         break;
     case OBJECT_TABLE:
     case OBJECT_VIEW:

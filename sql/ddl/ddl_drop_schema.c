@@ -2,6 +2,7 @@
 //
 // DROP SCHEMA, DROP DATABASE: all that is in them goes with them.
 #include "sql/ddl/ddl_internal.h"
+#include "sql/service/large_object.h"
 
 #include <stdlib.h>
 
@@ -194,6 +195,7 @@ struct status ddl_drop_database(struct statement_context *context)
                 "database \"%s\" is not empty and RESTRICT was specified", name);
     }
     TRY(drop_all(context, id));
+    TRY(large_object_drop_all(context->task, context->session, id));
     for (uint32_t i = 0; i < count; i++) {
         TRY(catalog_free_name(context->task, context->session, id, 0, schemas[i]->name));
         TRY(catalog_delete_descriptor(context->task, context->session, schemas[i]->id));

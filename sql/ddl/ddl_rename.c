@@ -2,6 +2,7 @@
 //
 // RENAME, SET SCHEMA, OWNER TO; and what CREATE and ALTER DATABASE and CREATE SCHEMA do.
 #include "sql/ddl/ddl_internal.h"
+#include "sql/ddl/ddl_large_object.h"
 #include "sql/catalog/pg_catalog.h"
 
 #include <strings.h>
@@ -661,6 +662,8 @@ struct status ddl_alter_owner(struct statement_context *context)
         return ddl_error(context, E_INSUFFICIENT_PRIVILEGE, "must be member of role \"%s\"", owner);
     if (alter->object == OBJECT_TYPE || alter->object == OBJECT_DOMAIN)
         return ddl_own_type(context, &alter->name, owner);
+    if (alter->object == OBJECT_LARGE_OBJECT)
+        return ddl_own_large_object(context, &alter->name, owner);
     if (alter->object == OBJECT_COLLATION)
         return ddl_alter_collation(context, &alter->name, NULL, owner, NULL);
     if (alter->object == OBJECT_STATISTICS)

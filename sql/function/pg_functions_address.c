@@ -89,7 +89,9 @@ static const struct object_class {
         " WHERE k.oid = $1 AND $2 = $2"},
     {2607, "conversion", NULL},
     {2612, "language", NAMED("language", "pg_language", "lanname")},
-    {2613, "large object", NULL},
+    {2613, "large object",
+        "SELECT 'large object', NULL, NULL, oid::text, ARRAY[oid::text], '{}'::text[] FROM pg_catalog.pg_largeobject_metadata"
+        " WHERE oid = $1 AND $2 = $2"},
     {PG_NAMESPACE_OID, "schema",
         "SELECT 'schema', NULL, quote_ident(nspname), quote_ident(nspname), ARRAY[nspname::text], '{}'::text[]"
         " FROM pg_catalog.pg_namespace WHERE oid = $1 AND $2 = $2"},

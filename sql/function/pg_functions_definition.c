@@ -7,6 +7,7 @@
 #include "sql/type/collation.h"
 #include "sql/parse/deparse.h"
 #include "sql/catalog/catalog_text.h"
+#include "sql/service/large_object.h"
 #include "sql/function/function_table.h"
 #include "sql/catalog/pg_catalog.h"
 #include "sql/plan/plan.h"
@@ -401,7 +402,7 @@ struct status pg_comment(struct task *task, struct session *session, struct aren
     struct bytes value = {0};
     struct status st = STATUS_OK;
     *text = NULL;
-    if (class == COMMENT_ON_EXTENSION) {
+    if (class == COMMENT_ON_EXTENSION || class == COMMENT_ON_LARGE_OBJECT) {
         const struct database_desc *database;
         st = catalog_database(task, session, NULL, false, &database);
         if (failed(st)) return st;
@@ -447,6 +448,9 @@ static bool comment_place(
     } else if (bytes_equal(catalog, bytes_of_string("pg_extension"))) {
         *class = COMMENT_ON_EXTENSION;
         *id = pg_extension_comment(oid) != NULL ? oid : 0;
+    } else if (bytes_equal(catalog, bytes_of_string("pg_largeobject"))) {
+        *class = COMMENT_ON_LARGE_OBJECT;
+        *id = oid;
     } else if (bytes_equal(catalog, bytes_of_string("pg_authid"))) {
         *class = COMMENT_ON_ROLE;
         *id = oid;

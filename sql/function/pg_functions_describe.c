@@ -7,6 +7,7 @@
 #include "sql/parse/deparse.h"
 #include "sql/function/function_table.h"
 #include "sql/catalog/pg_catalog.h"
+#include "sql/service/large_object.h"
 
 #define NEED_SESSION() \
     if (call->session == NULL || call->task == NULL) \
@@ -115,6 +116,15 @@ static void describe_function(struct buffer *out, uint32_t oid)
     }
 }
 
+static struct status describe_large_object(struct function_call *call, struct buffer *out, uint32_t oid)
+{
+    struct large_object object;
+    struct status st = large_object_find(call->task, call->session, call->arena, oid, NULL, &object);
+    if (status_is(st, E_UNDEFINED_OBJECT)) return STATUS_OK;
+    if (!failed(st)) buffer_printf(out, "large object %u", oid);
+    return st;
+}
+
 BODY(describe)
 {
     struct status st = STATUS_OK;
@@ -130,6 +140,7 @@ BODY(describe)
     case 2618: TRY(describe_part(call, &out, oid, true)); break;
     case 1247: TRY(describe_type(call, &out, oid)); break;
     case 1255: describe_function(&out, oid); break;
+    case PG_LARGE_OBJECT_OID: TRY(describe_large_object(call, &out, oid)); break;
     case PG_NAMESPACE_OID:
         TRY(pg_schema_by_oid(call->task, call->session, oid, &schema));
         if (schema != NULL) buffer_printf(&out, "schema %s", schema->name);

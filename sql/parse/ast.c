@@ -102,6 +102,7 @@ static const char *alter_name(enum object_kind kind)
     case OBJECT_EXTENSION: return "ALTER EXTENSION";
     case OBJECT_STATISTICS: return "ALTER STATISTICS";
     case OBJECT_COLLATION: return "ALTER COLLATION";
+    case OBJECT_LARGE_OBJECT: return "ALTER LARGE OBJECT";
     default: return "ALTER TABLE";
     }
 }

@@ -695,6 +695,13 @@ static void put_kind(struct deparse *deparse, enum object_kind kind)
     put(deparse, " ");
 }
 
+// A large object's name is a number.
+static void put_name_of(struct deparse *deparse, enum object_kind kind, struct object_name name)
+{
+    if (kind == OBJECT_LARGE_OBJECT) put(deparse, name.name);
+    else put_object_name(deparse, name);
+}
+
 static void put_alter_table(struct deparse *deparse, const struct alter_table *alter)
 {
     put(deparse, "ALTER ");
@@ -763,7 +770,7 @@ static void put_comment(struct deparse *deparse, const struct comment *comment)
         put(deparse, " ON ");
         put_object_name(deparse, comment->name);
     } else {
-        put_object_name(deparse, comment->name);
+        put_name_of(deparse, comment->object, comment->name);
     }
     put(deparse, " IS ");
     if (comment->is_null) {
@@ -804,7 +811,7 @@ static void put_alter_name(
     put(deparse, "ALTER ");
     put_kind(deparse, kind);
     if (if_exists) put(deparse, "IF EXISTS ");
-    put_object_name(deparse, name);
+    put_name_of(deparse, kind, name);
 }
 
 static bool put_small_ddl(struct deparse *deparse, const struct statement *statement)

@@ -435,13 +435,18 @@ static void put_grant_objects(struct deparse *deparse, const struct grant *grant
     case OBJECT_FUNCTION: plural = "FUNCTION"; break;
     case OBJECT_PROCEDURE: plural = "PROCEDURE"; break;
     case OBJECT_LANGUAGE: plural = "LANGUAGE"; break;
+    case OBJECT_LARGE_OBJECT: plural = "LARGE OBJECT"; break;
     default: plural = "ROUTINE";
     }
     put(deparse, " ON ");
     if (grant->target == GRANT_ON_OBJECTS) {
         put(deparse, plural);
         put(deparse, " ");
-        put_object_names(deparse, grant->names);
+        for (uint32_t i = 0; grant->object == OBJECT_LARGE_OBJECT && i < grant->names.count; i++) {
+            if (i > 0) put(deparse, ", ");
+            put(deparse, grant->names.items[i].name);
+        }
+        if (grant->object != OBJECT_LARGE_OBJECT) put_object_names(deparse, grant->names);
         return;
     }
     if (grant->target == GRANT_ON_ALL_IN_SCHEMA) put(deparse, "ALL ");

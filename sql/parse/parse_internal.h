@@ -177,6 +177,8 @@ const char *node_text(const PgQuery__Node *node); // String nodes; else "".
 struct name_list convert_names(struct convert *convert, size_t count, PgQuery__Node **nodes);
 struct object_name convert_object_name(
     struct convert *convert, size_t count, PgQuery__Node **nodes, uint32_t position);
+// A large object's oid, as it is written.
+struct object_name convert_number_name(struct convert *convert, const PgQuery__Node *node);
 struct object_name convert_range_var(struct convert *convert, const PgQuery__RangeVar *var);
 struct object_name_list convert_range_vars(
     struct convert *convert, size_t count, PgQuery__Node **nodes);

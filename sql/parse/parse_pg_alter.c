@@ -46,6 +46,13 @@ static void set_index_table(struct convert *convert, struct object_name *name)
     if (table != NULL) name->table = table->name;
 }
 
+struct object_name convert_number_name(struct convert *convert, const PgQuery__Node *node)
+{
+    return (struct object_name){.position = POSITION_NONE,
+        .name = node->node_case == NODE(INTEGER) ? arena_printf(convert->arena, "%d", node->integer->ival)
+                                                 : arena_strdup(convert->arena, node->float_->fval)};
+}
+
 // A name out of whatever node PostgreSQL chose for this kind of object.
 static struct object_name any_name(struct convert *convert, const PgQuery__Node *node)
 {
@@ -64,6 +71,8 @@ static struct object_name any_name(struct convert *convert, const PgQuery__Node 
         name = convert_function_name(convert, node->object_with_args);
         break;
     case NODE(RANGE_VAR): name = convert_range_var(convert, node->range_var); break;
+    case NODE(INTEGER): // A large object's oid.
+    case NODE(FLOAT): name = convert_number_name(convert, node); break;
     default: break;
     }
     return name;

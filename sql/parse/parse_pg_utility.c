@@ -224,6 +224,7 @@ static enum object_kind grant_object(struct convert *convert, PgQuery__ObjectTyp
     case PG_QUERY__OBJECT_TYPE__OBJECT_PROCEDURE: return OBJECT_PROCEDURE;
     case PG_QUERY__OBJECT_TYPE__OBJECT_ROUTINE: return OBJECT_ROUTINE;
     case PG_QUERY__OBJECT_TYPE__OBJECT_LANGUAGE: return OBJECT_LANGUAGE;
+    case PG_QUERY__OBJECT_TYPE__OBJECT_LARGEOBJECT: return OBJECT_LARGE_OBJECT;
     default: convert_unsupported(convert, -1, "GRANT on this kind of object"); return OBJECT_OTHER;
     }
 }
@@ -237,6 +238,8 @@ static struct object_name grant_name(struct convert *convert, const PgQuery__Nod
     case NODE(LIST):
         return convert_object_name(convert, node->list->n_items, node->list->items, POSITION_NONE);
     case NODE(OBJECT_WITH_ARGS): return convert_function_name(convert, node->object_with_args);
+    case NODE(INTEGER):
+    case NODE(FLOAT): return convert_number_name(convert, node);
     case NODE(TYPE_NAME):
         return convert_object_name(
             convert, node->type_name->n_names, node->type_name->names, POSITION_NONE);

@@ -81,6 +81,7 @@ struct session_statements {
     const struct portal *running; // Not in the list of portals, and its name is taken; NULL: none.
     struct cursor *cursors; // sql/session/cursor.h
     uint64_t cursor_serial;
+    struct large_object_descriptors *large_objects; // sql/service/large_object.h; NULL: none.
     // The implicit transaction is of more than one statement, those of one simple query or those before a Sync: what must
     // be alone in its own is refused.
     enum { SEVERAL_NONE, SEVERAL_IN_QUERY, SEVERAL_IN_PIPELINE } several;

@@ -12,6 +12,7 @@
 #include "sql/function/function.h"
 #include "sql/insight/insight.h"
 #include "sql/service/jobs.h"
+#include "sql/service/large_object.h"
 #include "sql/exec/memory.h"
 #include "sql/service/named_lock.h"
 #include "sql/catalog/pg_catalog.h"
@@ -37,6 +38,7 @@ void sql_register(void)
     deferred_register(); // Before schema changes announce themselves.
     ddl_register();
     pg_catalog_register();
+    large_objects_register();
     catalog_announcements_register();
     settings_announcements_register();
     role_announcements_register();

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "core/text.h"
+#include "sql/service/large_object.h"
 #include "sql/session/session_role.h"
 #include "sql/ddl/temp.h"
 #include "sql/bind/as_of.h"
@@ -301,6 +302,7 @@ static struct status rollback_to_execute(struct statement_context *context)
     catalog_view_rolled_back(session->catalog);
     cursors_rolled_back_to(context->task, session, savepoint->cursor_serial);
     portals_rolled_back_to(context->task, session, savepoint->cursor_serial);
+    large_objects_rolled_back_to(session, savepoint->cursor_serial);
     vars_rollback_to(session, savepoint->vars);
     deferred_rolled_back_to(session, savepoint);
     session->savepoints = savepoint;

@@ -469,7 +469,7 @@ static const struct var registry[] = {
     {"lc_monetary", "C", "Form of money amounts.", VAR_ENUM, VAR_FIXED, "C|C.UTF-8|en_US.UTF-8", 0, 0, NULL, NULL},
     {"lc_numeric", "C", "Form of numbers.", VAR_ENUM, VAR_FIXED, "C|C.UTF-8|en_US.UTF-8", 0, 0, NULL, NULL},
     {"lc_time", "C", "Form of dates and times.", VAR_ENUM, VAR_FIXED, "C|C.UTF-8|en_US.UTF-8", 0, 0, NULL, NULL},
-    {"lo_compat_privileges", "off", "There are no large objects.", VAR_BOOL, VAR_FIXED, NULL, 0, 0, NULL, NULL},
+    {"lo_compat_privileges", "off", "Privileges of large objects are not asked for.", VAR_BOOL, VAR_ADMIN, NULL, 0, 0, NULL, NULL},
     {"local_preload_libraries", "", "There are no libraries to load.", VAR_ENUM, VAR_FIXED, "", 0, 0, NULL, NULL},
     {"lock_timeout", "0", "Longest wait for a lock.", VAR_MILLISECONDS, 0, NULL, 0, MS_MAX, NULL, assign_lock_timeout},
     {"log_min_duration_statement", "-1", "Statements that take as long are logged, without their values; -1: none.", VAR_MILLISECONDS, VAR_ADMIN, NULL, -1, MS_MAX, NULL, assign_log_min_duration},

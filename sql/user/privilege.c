@@ -10,16 +10,16 @@
 #include "sql/session/session.h"
 
 // Names, PostgreSQL's letters in access lists, and the objects that have it: t table, s sequence, n schema,
-// d database, f function, y type.
+// d database, f function, y type, l large object.
 static const struct {
     const char *name;
     uint32_t bit;
     char letter;
     const char *objects;
 } privileges[] = {
-    {"SELECT", PRIVILEGE_SELECT, 'r', "ts"},
+    {"SELECT", PRIVILEGE_SELECT, 'r', "tsl"},
     {"INSERT", PRIVILEGE_INSERT, 'a', "t"},
-    {"UPDATE", PRIVILEGE_UPDATE, 'w', "ts"},
+    {"UPDATE", PRIVILEGE_UPDATE, 'w', "tsl"},
     {"DELETE", PRIVILEGE_DELETE, 'd', "t"},
     {"TRUNCATE", PRIVILEGE_TRUNCATE, 'D', "t"},
     {"REFERENCES", PRIVILEGE_REFERENCES, 'x', "t"},
@@ -57,6 +57,7 @@ uint32_t privilege_all(enum object_kind kind)
                   : kind == OBJECT_FUNCTION || kind == OBJECT_PROCEDURE || kind == OBJECT_ROUTINE
                       ? 'f'
                   : kind == OBJECT_TYPE || kind == OBJECT_DOMAIN ? 'y'
+                  : kind == OBJECT_LARGE_OBJECT                  ? 'l'
                                                                  : 't';
     uint32_t bits = 0;
     for (size_t i = 0; i < PRIVILEGE_COUNT; i++) {

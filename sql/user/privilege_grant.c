@@ -3,7 +3,7 @@
 // GRANT and REVOKE on objects and on columns of tables. Each grant knows who made it; it lasts as long as that role may
 // make it.
 #include "sql/catalog/pg_catalog.h"
-#include "sql/ddl/ddl_internal.h"
+#include "sql/ddl/ddl_large_object.h"
 #include "sql/user/role.h"
 
 #define E_INVALID_GRANT SQLSTATE('0', 'L', 'P', '0', '1')
@@ -419,6 +419,22 @@ out:
     return st;
 }
 
+static struct status grant_on_large_object(
+    struct statement_context *context, const struct grant *grant, const struct object_name *name)
+{
+    struct status st = STATUS_OK;
+    struct large_object large;
+    TRY(ddl_find_large_object(context, name, &large));
+    struct grant_object object = {.kind = OBJECT_LARGE_OBJECT,
+        .name = arena_printf(context->arena, "large object %u", large.oid),
+        .owner = large.owner,
+        .grants = {&large.grants, &large.grant_count}};
+    TRY(apply(context, grant, &object));
+    TRY(large_object_put(context->task, context->session, &large));
+out:
+    return st;
+}
+
 static bool is_routine(enum object_kind kind)
 {
     return kind == OBJECT_FUNCTION || kind == OBJECT_PROCEDURE || kind == OBJECT_ROUTINE;
@@ -432,6 +448,7 @@ static struct status grant_on_one(
     uint32_t id;
     if (grant->object == OBJECT_SCHEMA) return grant_on_schema(context, grant, name);
     if (grant->object == OBJECT_DATABASE) return grant_on_database(context, grant, name);
+    if (grant->object == OBJECT_LARGE_OBJECT) return grant_on_large_object(context, grant, name);
     if (grant->object == OBJECT_TYPE || grant->object == OBJECT_DOMAIN)
         return grant_on_type(context, grant, name);
     if (is_routine(grant->object)) {

@@ -3,6 +3,7 @@
 // GRANT SYSTEM, REASSIGN OWNED, DROP OWNED. Privileges of objects: privilege_grant.c.
 #include "core/text.h"
 #include "sql/ddl/ddl_internal.h"
+#include "sql/ddl/ddl_large_object.h"
 #include "sql/session/internal.h"
 #include "sql/user/role.h"
 #include "sql/user/role_predefined.h"
@@ -114,6 +115,22 @@ static bool is_one_of(const char *name, const char **roles, uint32_t count)
     return false;
 }
 
+struct owned_objects {
+    const char **roles;
+    uint32_t count;
+    const char *new_owner;
+};
+
+static struct status reassign_large_object(
+    void *arg, struct statement_context *context, struct large_object *object, bool *changed, bool *dropped)
+{
+    const struct owned_objects *owned = arg;
+    (void)context, (void)dropped;
+    *changed = is_one_of(object->owner, owned->roles, owned->count);
+    if (*changed) object->owner = owned->new_owner;
+    return STATUS_OK;
+}
+
 static struct status reassign(
     struct statement_context *context, const char **roles, uint32_t count, const char *new_owner)
 {
@@ -150,6 +167,9 @@ static struct status reassign(
         schema->owner = new_owner;
         TRY(catalog_put_schema(task, session, schema));
     }
+    struct owned_objects owned = {roles, count, new_owner};
+    TRY(ddl_change_large_objects(
+        context, database_id, &(struct large_object_change){reassign_large_object, &owned}));
     TRY(catalog_list_databases(task, session, arena, &databases, &found));
     for (uint32_t i = 0; i < found; i++) {
         struct database_desc *database;
@@ -176,6 +196,16 @@ static bool remove_grants(
         removed = true;
     }
     return removed;
+}
+
+static struct status drop_large_object(
+    void *arg, struct statement_context *context, struct large_object *object, bool *changed, bool *dropped)
+{
+    const struct owned_objects *owned = arg;
+    (void)context;
+    *dropped = is_one_of(object->owner, owned->roles, owned->count);
+    *changed = remove_grants(object->grants, &object->grant_count, owned->roles, owned->count);
+    return STATUS_OK;
 }
 
 static struct status drop_statistics_owned(struct statement_context *context,
@@ -253,6 +283,9 @@ static struct status drop_owned(struct statement_context *context, const char **
     list.objects = objects;
     TRY(collect_owned_schemas(context, database_id, roles, count, &list));
     TRY(ddl_drop_together(context, &list, behavior));
+    struct owned_objects owned = {.roles = roles, .count = count};
+    TRY(ddl_change_large_objects(
+        context, database_id, &(struct large_object_change){drop_large_object, &owned}));
     struct database_desc *database;
     TRY(catalog_edit_database(task, session, arena, database_id, &database));
     bool removed = remove_grants(database->grants, &database->grant_count, roles, count);

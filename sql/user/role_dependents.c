@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sql/ddl/ddl_internal.h"
+#include "sql/service/large_object.h"
 
 #define DEPENDENTS_SHOWN_MAX 100u // As PostgreSQL shows.
 
@@ -12,7 +13,7 @@ struct dependent {
     uint32_t id;
     bool owned;
     const struct table_desc *object; // Described when it is shown; or NULL, with
-    const char *text;                // what it is; of an object, its column; or NULL.
+    const char *text;                // what it is; of an object, its column; or NULL: the large object of that id.
 };
 
 struct dependents {
@@ -121,6 +122,15 @@ static int compare(const void *a, const void *b)
     return left->id < right->id ? -1 : left->id > right->id;
 }
 
+static struct status add_large_object(void *arg, const struct large_object *object)
+{
+    struct dependents *dependents = arg;
+    const bool owned = strcmp(object->owner, dependents->role) == 0;
+    if (!owned && !grants_mention(object->grants, object->grant_count, dependents->role)) return STATUS_OK;
+    add(dependents, (struct dependent){.id = object->oid, .owned = owned});
+    return arena_check(dependents->context->arena);
+}
+
 static struct status add_all_of(struct dependents *dependents, const struct database_desc *database)
 {
     struct status st;
@@ -141,12 +151,15 @@ static struct status add_all_of(struct dependents *dependents, const struct data
                 .text = arena_printf(context->arena, "schema %s", schema->name)});
     }
     add_defaults(dependents, database, schemas, schema_count);
+    TRY(large_object_each(context->task, context->session, database->id, add_large_object, dependents));
 out:
     return st;
 }
 
 static const char *dependent_text(struct dependents *dependents, const struct dependent *dependent)
 {
+    if (dependent->object == NULL && dependent->text == NULL)
+        return arena_printf(dependents->context->arena, "large object %u", dependent->id);
     if (dependent->object == NULL) return dependent->text;
     const char *object = object_text(dependents, dependent->object);
     return dependent->text == NULL

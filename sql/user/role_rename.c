@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sql/ddl/ddl_internal.h"
+#include "sql/ddl/ddl_large_object.h"
 #include "sql/session/internal.h"
 #include "sql/user/privilege.h"
 #include "sql/user/role.h"
@@ -111,6 +112,16 @@ out:
     return st;
 }
 
+static struct status rename_in_large_object(
+    void *arg, struct statement_context *context, struct large_object *object, bool *changed, bool *dropped)
+{
+    const struct renaming *renaming = arg;
+    (void)context, (void)dropped;
+    *changed = take(renaming, &object->owner);
+    *changed |= take_grants(renaming, object->grants, object->grant_count);
+    return STATUS_OK;
+}
+
 static struct status rename_in_system_tables(const struct renaming *renaming)
 {
     static const char *const statements[] = {
@@ -162,6 +173,8 @@ struct status role_rename(struct statement_context *context, const struct rename
     TRY(rename_in_objects(&renaming));
     TRY(rename_in_schemas(&renaming));
     TRY(rename_in_databases(&renaming));
+    TRY(ddl_change_large_objects(
+        context, 0, &(struct large_object_change){rename_in_large_object, &renaming}));
     ddl_state(session)->roles_changed = true;
 out:
     return st;
