@@ -90,8 +90,9 @@ static struct status check_may_write(const struct function_call *call, const cha
 static struct status find_object(struct function_call *call, uint32_t oid, bool write, struct large_object *object)
 {
     struct status st = STATUS_OK;
-    // Who writes keeps it from being dropped meanwhile.
+    // Who writes keeps it from being dropped meanwhile, whoever else gets privileges of it.
     const struct kv_read read = {.lock = write ? KV_LOCK_KEY_SHARE : KV_LOCK_NONE,
+        .no_validate = write,
         .mark = write ? 0 : statement_mark(call->session)};
     TRY(large_object_find(call->task, call->session, call->arena, oid, &read, object));
     TRY(large_object_check(call->task, call->session, object, PRIVILEGE_SELECT));

@@ -295,6 +295,47 @@ public class JdbcClient {
                 equal(query(c, "SELECT * FROM changed ORDER BY a"), List.of(row(1, "new"), row(3, "z")));
             }
         });
+        features.put("large objects", () -> {
+            try (Connection c = connect()) {
+                c.setAutoCommit(false);
+                org.postgresql.largeobject.LargeObjectManager manager = c.unwrap(org.postgresql.PGConnection.class).getLargeObjectAPI();
+                long oid = manager.createLO(org.postgresql.largeobject.LargeObjectManager.READWRITE);
+                org.postgresql.largeobject.LargeObject object = manager.open(oid, org.postgresql.largeobject.LargeObjectManager.READWRITE);
+                byte[] data = "0123456789".repeat(10000).getBytes();
+                object.write(data);
+                object.seek(99995);
+                equal(new String(object.read(100)), "56789");
+                equal(object.size64(), 100000L);
+                object.seek64(4000000000L, org.postgresql.largeobject.LargeObject.SEEK_SET);
+                equal(object.tell64(), 4000000000L);
+                object.truncate(20);
+                object.seek(0);
+                equal(new String(object.getInputStream().readAllBytes()), "01234567890123456789");
+                object.close();
+                run(c, "CREATE TABLE document (id int PRIMARY KEY, content oid, body oid)");
+                PreparedStatement insert = c.prepareStatement("INSERT INTO document VALUES (1, ?, ?)");
+                insert.setBlob(1, new java.io.ByteArrayInputStream(data), data.length);
+                insert.setClob(2, new java.io.StringReader("a text"), 6);
+                insert.executeUpdate();
+                c.commit();
+                ResultSet r = c.createStatement().executeQuery("SELECT content, body FROM document");
+                r.next();
+                Blob blob = r.getBlob(1);
+                equal(blob.length(), 100000L);
+                equal(new String(blob.getBytes(12, 5)), "12345");
+                equal(blob.position("90123".getBytes(), 1), 10L);
+                blob.setBytes(3, "xyz".getBytes());
+                blob.truncate(7);
+                equal(new String(blob.getBinaryStream().readAllBytes()), "01xyz56");
+                equal(r.getClob(2).getSubString(3, 4), "text");
+                c.commit();
+                manager = c.unwrap(org.postgresql.PGConnection.class).getLargeObjectAPI();
+                manager.delete(oid);
+                c.commit();
+                final org.postgresql.largeobject.LargeObjectManager gone = manager;
+                raises("42704", () -> gone.open(oid));
+            }
+        });
         features.put("introspection", () -> {
             try (Connection c = connect()) {
                 run(c, "CREATE TABLE parent (id int PRIMARY KEY, name varchar(20) NOT NULL DEFAULT 'x', price numeric(8,2), made timestamptz, tags text[])");

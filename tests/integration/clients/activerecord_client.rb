@@ -3,6 +3,7 @@
 require "active_record"
 require "pg"
 require "stringio"
+require "tmpdir"
 require_relative "report"
 
 def equal(got, wanted, what = nil)
@@ -92,6 +93,33 @@ feature "pipeline" do
   connection.get_result
   connection.exit_pipeline_mode
   equal got, %w[0 1 2]
+  connection.close
+end
+
+feature "large objects" do
+  connection = PG.connect
+  data = (0..255).map(&:chr).join.b * 500
+  oid = connection.transaction do
+    made = connection.lo_creat
+    fd = connection.lo_open(made, PG::INV_WRITE | PG::INV_READ)
+    equal connection.lo_write(fd, data), data.bytesize
+    equal connection.lo_lseek(fd, 300, PG::SEEK_SET), 300
+    equal connection.lo_read(fd, 4), data[300, 4]
+    equal connection.lo_tell(fd), 304
+    connection.lo_truncate(fd, 1000)
+    connection.lo_close(fd)
+    made
+  end
+  path = File.join(Dir.tmpdir, "isopod-large-#{Process.pid}")
+  copy = connection.transaction do
+    connection.lo_export(oid, path)
+    connection.lo_import(path)
+  end
+  equal File.binread(path), data[0, 1000]
+  File.delete(path)
+  equal connection.exec_params("SELECT length(lo_get($1)), md5(lo_get($1)) = md5(lo_get($2))", [copy, oid]).values, [%w[1000 t]]
+  connection.lo_unlink(oid)
+  raises(PG::UndefinedObject) { connection.exec_params("SELECT lo_get($1)", [oid]) }
   connection.close
 end
 

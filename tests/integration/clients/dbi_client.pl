@@ -179,6 +179,29 @@ feature "introspection" => sub {
     die "no child in @names" if !grep { /child/ } @names;
 };
 
+feature "large objects" => sub {
+    my $db = db();
+    $db->{AutoCommit} = 0;
+    my $oid = $db->pg_lo_creat($db->{pg_INV_WRITE} | $db->{pg_INV_READ});
+    my $fd = $db->pg_lo_open($oid, $db->{pg_INV_WRITE} | $db->{pg_INV_READ});
+    equal($db->pg_lo_write($fd, "0123456789" x 1000, 10000), 10000);
+    equal($db->pg_lo_lseek($fd, 5005, 0), 5005);
+    equal($db->pg_lo_read($fd, my $read, 7), 7);
+    equal([$read, $db->pg_lo_tell($fd)], ["5678901", 5012]);
+    equal($db->pg_lo_truncate($fd, 12), 0);
+    equal([$db->pg_lo_lseek($fd, 0, 2), $db->pg_lo_close($fd)], [12, 1]);
+    $db->commit;
+    my $path = "/tmp/isopod-dbi-$$";
+    equal($db->pg_lo_export($oid, $path), 1);
+    my $copy = $db->pg_lo_import($path);
+    unlink $path;
+    equal([$db->selectrow_array("SELECT convert_from(lo_get(?), 'UTF8')", undef, $copy)], ["012345678901"]);
+    equal($db->pg_lo_unlink($oid), 1);
+    $db->commit;
+    $db->{AutoCommit} = 1;
+    raises("42704", sub { $db->do("SELECT lo_get(?)", undef, $oid) });
+};
+
 my $failed = 0;
 for (@features) {
     my ($name, $body) = @$_;

@@ -137,6 +137,22 @@ feature('introspection', withClient(async (c) => {
   equal((await c.query('SELECT $1::oid::regclass::text AS t', [fields[0].tableID])).rows[0].t, 'seen');
 }));
 
+feature('large objects', withClient(async (c) => {
+  const data = Buffer.from('0123456789'.repeat(3000));
+  await c.query('BEGIN');
+  const { rows: [{ oid }] } = await c.query('SELECT lo_creat($1) AS oid', [0x60000]);
+  const { rows: [{ fd }] } = await c.query('SELECT lo_open($1, $2) AS fd', [oid, 0x60000]);
+  equal((await c.query({ name: 'write', text: 'SELECT lowrite($1, $2) AS n', values: [fd, data] })).rows[0].n, 30000);
+  equal((await c.query('SELECT lo_lseek64($1, $2, 0) AS at', [fd, 29995])).rows[0].at, '29995');
+  equal((await c.query({ name: 'read', text: 'SELECT loread($1, $2) AS data', values: [fd, 100] })).rows[0].data.toString(), '56789');
+  equal((await c.query('SELECT lo_tell64($1) AS at, lo_truncate64($1, 7) AS done', [fd])).rows[0], { at: '30000', done: 0 });
+  await c.query('SELECT lo_close($1)', [fd]);
+  await c.query('COMMIT');
+  equal((await c.query('SELECT lo_get($1) AS data', [oid])).rows[0].data.toString(), '0123456');
+  await c.query('SELECT lo_unlink($1)', [oid]);
+  await raises('42704', () => c.query('SELECT lo_get($1)', [oid]));
+}));
+
 feature('pool', async () => {
   const pool = new Pool({ ...options(), max: 5 });
   const got = await Promise.all([...Array(50).keys()].map((i) => pool.query('SELECT $1::int AS i', [i])));

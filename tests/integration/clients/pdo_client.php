@@ -172,6 +172,42 @@ feature('introspection', function () {
     equal(pg_field_table(pg_query($connection, 'SELECT a FROM seen'), 0), 'seen');
 });
 
+feature('large objects', function () {
+    $db = db();
+    $db->beginTransaction();
+    $oid = $db->pgsqlLOBCreate();
+    $stream = $db->pgsqlLOBOpen($oid, 'w');
+    equal(fwrite($stream, str_repeat('0123456789', 2000)), 20000);
+    fseek($stream, 5);
+    equal(fread($stream, 3), '567');
+    $stream = null;
+    // A stream is bound as a large object's content.
+    $db->exec('CREATE TABLE document (id int, content oid)');
+    $statement = $db->prepare('INSERT INTO document VALUES (1, ?)');
+    $statement->bindValue(1, $oid);
+    $statement->execute();
+    $db->commit();
+    $db->beginTransaction();
+    $stream = $db->pgsqlLOBOpen((string) value($db, 'SELECT content FROM document'), 'r');
+    equal(md5(stream_get_contents($stream)), md5(str_repeat('0123456789', 2000)));
+    $stream = null;
+    equal($db->pgsqlLOBUnlink($oid), true);
+    $db->commit();
+    $connection = pg_connect(sprintf('dbname=%s', getenv('PGDATABASE')));
+    pg_query($connection, 'BEGIN');
+    $oid = pg_lo_create($connection);
+    $large = pg_lo_open($connection, $oid, 'w+');
+    equal(pg_lo_write($large, 'some bytes'), 10);
+    equal([pg_lo_seek($large, 5, PGSQL_SEEK_SET), pg_lo_read($large, 100), pg_lo_tell($large)], [true, 'bytes', 10]);
+    equal([pg_lo_truncate($large, 4), pg_lo_close($large)], [true, true]);
+    $path = tempnam(sys_get_temp_dir(), 'lo');
+    equal([pg_lo_export($connection, $oid, $path), file_get_contents($path)], [true, 'some']);
+    $copy = pg_lo_import($connection, $path);
+    unlink($path);
+    equal([pg_lo_unlink($connection, $oid), pg_lo_unlink($connection, $copy)], [true, true]);
+    pg_query($connection, 'COMMIT');
+});
+
 $failed = false;
 foreach ($features as $name => $body) {
     if ($argc > 1 && !in_array($name, array_slice($argv, 1))) continue;

@@ -189,6 +189,36 @@ add pipeline("pipeline", [] {
     equal(p.retrieve(one)[0][0].as<int>(), 1);
 });
 
+add large_objects("large objects", [] {
+    pqxx::connection c;
+    pqxx::oid id;
+    {
+        pqxx::work t(c);
+        pqxx::largeobject made(t);
+        id = made.id();
+        pqxx::olostream out(t, made);
+        for (int i = 0; i < 10000; i++) out << i << ' ';
+        out.flush();
+        t.commit();
+    }
+    pqxx::work t(c);
+    pqxx::ilostream in(t, id);
+    int number, next = 0;
+    while (next < 10000 && in >> number) equal(number, next++);
+    equal(next, 10000);
+    pqxx::largeobjectaccess access(t, id);
+    char text[5] = {};
+    equal(access.seek(10, std::ios::beg), static_cast<pqxx::largeobject::size_type>(10));
+    equal(access.read(text, 4), static_cast<pqxx::largeobject::size_type>(4));
+    equal(std::string(text), "5 6 ");
+    access.seek(0, std::ios::beg);
+    access.write("00", 2);
+    equal(access.tell(), static_cast<pqxx::largeobject::size_type>(2));
+    equal(t.exec1("SELECT convert_from(lo_get(" + pqxx::to_string(id) + ", 0, 4), 'UTF8')")[0].c_str(), std::string("001 "));
+    access.remove(t);
+    t.commit();
+});
+
 add introspection("introspection", [] {
     pqxx::connection c;
     pqxx::work t(c);

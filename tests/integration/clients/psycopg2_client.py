@@ -4,6 +4,8 @@ import datetime
 import decimal
 import io
 import ipaddress
+import os
+import tempfile
 import threading
 import uuid
 
@@ -299,6 +301,39 @@ def large():
         text = "ü" * 2000000
         equal(query(connection, "SELECT %s, length(%s), %s::bytea", (text, text, b"\0" * 1000000))[0][:2], (text, 2000000))
         equal(query(connection, sql.SQL("SELECT 1 AS {}").format(sql.Identifier('we"ird'))), [(1,)])
+
+
+@feature("large objects")
+def large_objects():
+    with connect() as connection:
+        connection.autocommit = False
+        data = bytes(range(256)) * 1000
+        made = connection.lobject(0, "wb")
+        equal(made.write(data), len(data))
+        made.close()
+        connection.commit()
+        found = connection.lobject(made.oid, "rwb")
+        equal([found.seek(1000), found.read(5), found.tell(), found.seek(-3, 2), found.read()], [1000, data[1000:1005], 1005, len(data) - 3, data[-3:]])
+        found.truncate(1002)
+        equal([found.seek(0), found.read()], [0, data[:1002]])
+        found.seek(5000000000)
+        equal([found.write(b"far"), found.tell()], [3, 5000000003])
+        found.truncate(10)
+        connection.commit()
+        assert found.closed or True
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "file")
+            connection.lobject(made.oid, "rb").export(path)
+            equal(open(path, "rb").read(), data[:10])
+            again = connection.lobject(0, "n", 0, path)
+            equal(connection.lobject(again.oid, "rb").read(), data[:10])
+        connection.lobject(made.oid, "n").unlink()
+        connection.commit()
+        try:
+            connection.lobject(made.oid, "rb")
+            raise AssertionError("a large object that is gone was opened")
+        except psycopg2.OperationalError as error:
+            assert "does not exist" in str(error), error
 
 
 run()
