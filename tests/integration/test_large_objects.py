@@ -78,6 +78,7 @@ class LargeObjects(ClusterTest):
             one.run("SELECT lo_put(1000, 100, 'three')")
             three.run("SET lock_timeout = '50ms'")
             self.assert_error("55P03", "", lambda: three.run("SELECT lo_unlink(1000)"))
+            three.run("GRANT SELECT ON LARGE OBJECT 1000 TO PUBLIC")
             one.run("COMMIT")
             three.run("SELECT lo_unlink(1000)")
             self.assertEqual(three.value("SELECT count(*) FROM pg_largeobject"), 0)

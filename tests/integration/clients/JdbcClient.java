@@ -313,9 +313,8 @@ public class JdbcClient {
                 equal(new String(object.getInputStream().readAllBytes()), "01234567890123456789");
                 object.close();
                 run(c, "CREATE TABLE document (id int PRIMARY KEY, content oid, body oid)");
-                PreparedStatement insert = c.prepareStatement("INSERT INTO document VALUES (1, ?, ?)");
+                PreparedStatement insert = c.prepareStatement("INSERT INTO document VALUES (1, ?, lo_from_bytea(0, 'a text'))");
                 insert.setBlob(1, new java.io.ByteArrayInputStream(data), data.length);
-                insert.setClob(2, new java.io.StringReader("a text"), 6);
                 insert.executeUpdate();
                 c.commit();
                 ResultSet r = c.createStatement().executeQuery("SELECT content, body FROM document");
