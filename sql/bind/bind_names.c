@@ -10,6 +10,7 @@
 #include "sql/function/function_sql.h"
 #include "sql/parse/parse.h"
 #include "sql/plan/statistics.h"
+#include "sql/session/long_parse.h"
 #include "sql/type/type_reference.h"
 
 #define RELATIONS_MAX 4096u
@@ -708,7 +709,7 @@ static struct status expand_view(struct task *task, struct session *session,
     const bool kept = session->path.kept;
     session->path.kept = true;
     relation->view_text = bytes_of_string(table->view_sql);
-    TRY(parse_sql_on_stack(names->arena, relation->view_text, &list));
+    TRY(long_parse_sql(task, session, names->arena, relation->view_text, &list));
     if (list.count != 1 || list.items[0]->tag != STATEMENT_SELECT)
         TRY(status_make(E_DATA_CORRUPTED, "stored view is not a query"));
     relation->view = list.items[0]->as.select;

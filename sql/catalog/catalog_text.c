@@ -11,6 +11,7 @@
 #include "sql/parse/parse.h"
 #include "sql/catalog/pg_catalog.h"
 #include "sql/plan/plan.h"
+#include "sql/session/long_parse.h"
 #include "sql/session/session.h"
 #include "sql/type/type_reference.h"
 
@@ -159,7 +160,7 @@ struct status catalog_view_text(struct task *task, struct session *session, stru
     struct buffer out;
     const char *sql;
     TRY(catalog_expression_text(task, session, arena, view->view_sql, &sql));
-    TRY(parse_sql_on_stack(arena, bytes_of_string(sql), &list));
+    TRY(long_parse_sql(task, session, arena, bytes_of_string(sql), &list));
     invariant(list.count == 1 && list.items[0]->tag == STATEMENT_SELECT);
     ddl_collect_tables(arena, list.items[0]->as.select, &tables);
     for (uint32_t i = 0; i < tables.count; i++) TRY(shorten_name(task, session, &tables.items[i]->table.name));

@@ -4,13 +4,16 @@
 // where an operator or a function asked for them, operators in parentheses.
 //
 // Source   The output of PostgreSQL 15's pg_get_expr and pg_get_constraintdef.
+#include "core/deep.h"
 #include "core/task.h"
+#include "core/work.h"
 #include "sql/catalog/pg_catalog.h"
 #include "sql/catalog/catalog_text.h"
 #include "sql/parse/deparse.h"
 #include "sql/catalog/expression_text.h"
 #include "sql/parse/parse.h"
 #include "sql/plan/plan.h"
+#include "sql/session/long_parse.h"
 #include "sql/type/composite.h"
 
 // --- lines ---------------------------------------------------------------------------------------------------
@@ -580,6 +583,7 @@ static void put_sql_value(struct text_run *run, const struct scalar *scalar)
 
 void put_scalar_text(struct text_run *run, const struct scalar *scalar, bool show_casts)
 {
+    if (!deep_goes_on(1)) return;
     if (scalar->collate != NULL) {
         put_collate(run, scalar);
         return;
@@ -634,10 +638,9 @@ static struct status write_expression(struct text_run *run)
 {
     struct status st = STATUS_OK;
     struct binder *binder = &run->binder;
-    struct expr *expr;
+    struct expr *expr = run->expr;
     struct scalar *scalar;
     bool done;
-    TRY(parse_expression(binder->arena, bytes_of_string(run->sql), &expr));
     run->scope.clause = "this context";
     if (run->table != NULL) bind_table_scope(binder, run->table, &run->scope);
     TRY(bind_expr(binder, &run->scope, expr, &scalar));
@@ -664,11 +667,15 @@ static struct status write_query(struct text_run *run)
     return run->status;
 }
 
+// Nothing waits here, but that the binder and put_scalar_text yield.
 static void write_on_stack(void *arg)
 {
     struct text_run *run = arg;
+    struct task *task = run->binder.task;
+    if (task != NULL) nosuspend_begin(task);
     struct status st = run->statement != NULL ? write_query(run) : write_expression(run);
     if (failed(st)) run->status = st;
+    if (task != NULL) nosuspend_end(task);
 }
 
 // What has no form here is shown as it was stored: *text stays as it is.
@@ -683,9 +690,15 @@ static struct status write_text(
     st = bind_names_load(task, session, arena, run->statement, names);
     session->path.kept = kept;
     TRY(st);
+    if (run->statement == NULL) {
+        run->status = long_parse_expression(task, session, arena, bytes_of_string(run->sql), &run->expr);
+        TRY(task_check(task));
+        if (failed(run->status)) goto out;
+    }
     bind_names_install_types(session, names);
     run->binder.names = names;
     run->binder.session = session;
+    run->binder.task = task;
     run->binder.types = &session->types;
     run->binder.verbatim = true;
     run->binder.notes = ARENA_NEW(arena, struct bind_notes);
@@ -695,7 +708,8 @@ static struct status write_text(
     hashmap_init(&run->binder.notes->joins, arena);
     hashmap_init(&run->binder.tables, arena);
     buffer_init(&run->out, arena);
-    stack_call(write_on_stack, run);
+    deep_call(task, write_on_stack, run);
+    TRY(task_check(task));
     if (!failed(run->status)) *text = buffer_string(&run->out);
 out:
     return st;

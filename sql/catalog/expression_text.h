@@ -26,7 +26,8 @@ struct text_run {
     const struct table_desc *table;
     struct scope scope;
     struct type assigned; // What it is assigned to; oid 0: nothing.
-    const char *sql;      // Of an expression.
+    const char *sql;      // Of an expression;
+    struct expr *expr;    // which it is.
     const struct statement *statement; // Of a query.
     const struct table_desc *view;     // That it is of.
     const struct text_level *level;

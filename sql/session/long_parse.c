@@ -19,6 +19,10 @@ struct long_parse {
     struct arena arena;
     struct bytes text;
     struct statement_list list;
+    struct expr *expr;
+    bool is_expression;              // Of which `expr` comes, otherwise `list`;
+    struct statement_list *list_out; // where to.
+    struct expr **expr_out;
     struct cut_name *cut;
     struct status st;
     struct wait_queue ended_queue;
@@ -37,7 +41,8 @@ static void long_parse_free(struct long_parse *job)
 static void parse_main(struct fiber *fiber)
 {
     struct long_parse *job = fiber->arg;
-    job->st = parse_sql(&job->arena, job->text, &job->list);
+    job->st = job->is_expression ? parse_expression(&job->arena, job->text, &job->expr)
+                                 : parse_sql(&job->arena, job->text, &job->list);
     job->cut = cut_names(&job->arena, job->text);
     fiber_suspend(fiber);
 }
@@ -114,16 +119,10 @@ static struct status tell_cut(struct session *session, struct bytes text, const 
     return st;
 }
 
-struct status long_parse_sql(struct task *task, struct session *session, struct arena *arena, struct bytes text,
-    struct statement_list *out)
+// Lets the helper read `job`, which it is given; whether what it gave has come into `arena`, or its error.
+static struct status read_long(struct task *task, struct session *session, struct arena *arena, struct long_parse *job)
 {
-    struct status st = STATUS_OK;
-    if (task == NULL || task->nosuspend_depth > 0 || !is_long(text)) {
-        st = parse_sql_on_stack(arena, text, out);
-        return tell_cut(session, text, cut_names(arena, text), st);
-    }
-    struct long_parse *job = long_parse_new(arena, text);
-    st = task_check(task);
+    struct status st = task_check(task);
     if (failed(st)) {
         long_parse_free(job);
         return st;
@@ -147,9 +146,32 @@ struct status long_parse_sql(struct task *task, struct session *session, struct 
     }
     if (!failed(st)) {
         st = tell_cut(session, job->text, job->cut, failed(job->st) ? status_copy(arena, job->st) : STATUS_OK);
-        *out = job->list;
+        if (job->is_expression) *job->expr_out = job->expr;
+        else *job->list_out = job->list;
         if (!failed(st)) arena_adopt(arena, &job->arena);
     }
     long_parse_free(job);
     return st;
+}
+
+struct status long_parse_sql(struct task *task, struct session *session, struct arena *arena, struct bytes text,
+    struct statement_list *out)
+{
+    if (task == NULL || task->nosuspend_depth > 0 || !is_long(text)) {
+        const struct status st = parse_sql_on_stack(arena, text, out);
+        return tell_cut(session, text, cut_names(arena, text), st);
+    }
+    struct long_parse *job = long_parse_new(arena, text);
+    job->list_out = out;
+    return read_long(task, session, arena, job);
+}
+
+struct status long_parse_expression(struct task *task, struct session *session, struct arena *arena, struct bytes text,
+    struct expr **out)
+{
+    if (task == NULL || task->nosuspend_depth > 0 || !is_long(text)) return parse_expression_on_stack(arena, text, out);
+    struct long_parse *job = long_parse_new(arena, text);
+    job->is_expression = true;
+    job->expr_out = out;
+    return read_long(task, session, arena, job);
 }

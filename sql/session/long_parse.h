@@ -19,3 +19,7 @@
 // As parse_sql_on_stack; the session's client is told of names that were cut. Suspends when the text is long and the task may.
 CHECKED struct status long_parse_sql(struct task *task, struct session *session, struct arena *arena, struct bytes text,
     struct statement_list *out);
+
+// The same of one expression, as a default or a check is stored.
+CHECKED struct status long_parse_expression(struct task *task, struct session *session, struct arena *arena,
+    struct bytes text, struct expr **out);

@@ -14,17 +14,20 @@
 #include "core/text.h"
 #include "core/work.h"
 #include "sql/type/array.h"
+#include "sql/type/collation_order.h"
 #include "sql/type/type_ops.h"
 
 #define BUILT_IN_MAX 1200u
 #define ICU_ID_BASE 12000u // Built-in ones of ICU, in order of name.
 #define SHORT_TEXT 256
+#define LONG_TEXT 65536u         // From here on texts are compared in steps.
 
 struct known {
     struct collation collation;
     const char *definition;
     UCollator *collator; // NULL: not opened yet, or there is none.
     UCaseMap *case_map;
+    USet *inner; // Of code points (sql/type/collation_order.h); NULL: no long texts were compared yet.
 };
 
 struct collations {
@@ -55,6 +58,7 @@ void collations_fini(struct collations *collations)
     for (uint32_t i = 0; i < collations->count; i++) {
         if (collations->items[i]->collator != NULL) ucol_close(collations->items[i]->collator);
         if (collations->items[i]->case_map != NULL) ucasemap_close(collations->items[i]->case_map);
+        uset_close(collations->items[i]->inner);
     }
     hashmap_fini(&collations->by_definition);
     arena_fini(&collations->arena);
@@ -289,8 +293,12 @@ static struct bytes text_of(type_oid plain, struct datum value)
 static int compare_texts(struct known *known, struct bytes a, struct bytes b)
 {
     UErrorCode error = U_ZERO_ERROR;
-    int order = (int)ucol_strcollUTF8(collator_of(known), (const char *)a.data, (int32_t)a.size,
-        (const char *)b.data, (int32_t)b.size, &error);
+    UCollator *collator = collator_of(known);
+    const bool is_long = a.size > LONG_TEXT || b.size > LONG_TEXT;
+    if (is_long && known->inner == NULL) known->inner = collation_inner_code_points(collator);
+    int order = is_long && known->inner != NULL
+        ? collation_order(collator, known->inner, a, b, &error)
+        : (int)ucol_strcollUTF8(collator, (const char *)a.data, (int32_t)a.size, (const char *)b.data, (int32_t)b.size, &error);
     if (U_FAILURE(error) || (order == 0 && known->collation.deterministic))
         order = bytes_compare(a, b);
     return order;

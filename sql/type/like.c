@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "sql/type/like.h"
 
+#include "core/work.h"
 #include "sql/type/utf8.h"
 #include "sql/function/function.h"
 
 #define STEPS_PER_LOOK 1024u
+#define LETTERS_PER_LOOK 1024u // Of a pattern that is written anew, each of which counts for LETTER_WORK bytes.
+#define LETTER_WORK 8u
 
 // Goes back only to the last %: an earlier one need not take more, since what stood between has matched
 // at the leftmost place already.
@@ -100,8 +103,13 @@ struct status like_escape(
     if (out == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     size_t size = 0;
     bool after_escape = false;
+    uint32_t count = 0;
     for (size_t p = 0; p < pattern.size;) {
         size_t step = utf8_step(pattern, p);
+        if (++count % LETTERS_PER_LOOK == 0) {
+            const struct status st = task_work(task_current(), LETTERS_PER_LOOK * LETTER_WORK);
+            if (failed(st)) return st;
+        }
         if (escape.size > 0 && !after_escape &&
             bytes_has_prefix(bytes_skip(pattern, p), escape)) {
             out[size++] = '\\';

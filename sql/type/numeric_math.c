@@ -6,6 +6,7 @@
 // of the series stays far below the last decimal asked for.
 #include <math.h>
 
+#include "core/work.h"
 #include "sql/type/numeric_form.h"
 
 #define BITS_PER_DIGIT 3.3219280948873626
@@ -88,6 +89,14 @@ struct status numeric_sqrt(struct arena *arena, struct datum value, struct datum
 
 // --- series ---------------------------------------------------------------------------------------------------
 
+// After a term of a series, which was worked on for the square of its length at most. False: the task was cancelled, and any
+// sum will do, but for none: others are divided by it.
+static bool series_goes_on(mpz_srcptr term)
+{
+    const size_t limbs = mpz_size(term);
+    return task_goes_on(16 + limbs * limbs / 2);
+}
+
 // sum += factor * 2 * atanh(1/n)
 static void add_atanh_inverse(mpz_ptr sum, unsigned long n, long factor, uint64_t bits)
 {
@@ -101,6 +110,7 @@ static void add_atanh_inverse(mpz_ptr sum, unsigned long n, long factor, uint64_
         mpz_mul_si(term, term, factor);
         mpz_add(sum, sum, term);
         mpz_tdiv_q_ui(power, power, n * n);
+        if (!series_goes_on(power)) break;
     }
     mpz_clears(power, term, NULL);
 }
@@ -146,6 +156,7 @@ static void fixed_ln(mpz_ptr out, const struct numeric *number, uint64_t bits)
         mpz_tdiv_q_2exp(power, power, bits);
         mpz_tdiv_q_ui(term, power, i);
         mpz_add(out, out, term);
+        if (!series_goes_on(power)) break;
     }
     fixed_ln2(ln2, bits);
     mpz_mul_si(ln2, ln2, (long)k);
@@ -173,8 +184,9 @@ static int64_t fixed_exp(mpz_ptr out, mpz_srcptr x, uint64_t bits)
         mpz_tdiv_q_2exp(term, term, wide);
         mpz_tdiv_q_ui(term, term, i);
         mpz_add(out, out, term);
+        if (!series_goes_on(term)) break;
     }
-    for (unsigned i = 0; i < halvings; i++) {
+    for (unsigned i = 0; i < halvings && series_goes_on(out); i++) {
         big_mul(out, out, out);
         mpz_tdiv_q_2exp(out, out, wide);
     }

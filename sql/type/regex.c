@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "core/deep.h"
 #include "core/task.h"
+#include "core/work.h"
 #include "sql/type/regex_tree.h"
 #include "sql/type/utf8.h"
 
 #define PATTERN_BYTES_MAX 65536
 #define CHUNK_BYTES_MIN 8192
 #define SEARCHES_PER_LOOK 64u
+#define LETTERS_PER_LOOK 1024u // Of a pattern that is written anew, each of which counts for LETTER_WORK bytes.
+#define LETTER_WORK 8u
 // Steps of one search that cannot be cancelled.
 #define STEPS_MAX_HELD 50000000u
 #define STEPS_MAX_FOLDING 500000u
@@ -310,7 +313,7 @@ struct status regex_from_similar(
 {
     struct buffer out;
     bool after_escape = false, in_brackets = false;
-    uint32_t marks = 0;
+    uint32_t marks = 0, count = 0;
     if (escape.size > 0 && utf8_step(escape, 0) != escape.size)
         return status_hint(arena,
             status_format(arena, E_INVALID_ESCAPE, "%s", "invalid escape string"),
@@ -320,6 +323,10 @@ struct status regex_from_similar(
     for (size_t i = 0; i < pattern.size;) {
         size_t step = utf8_step(pattern, i);
         uint8_t c = pattern.data[i];
+        if (++count % LETTERS_PER_LOOK == 0) {
+            const struct status st = task_work(task_current(), LETTERS_PER_LOOK * LETTER_WORK);
+            if (failed(st)) return st;
+        }
         if (after_escape) {
             if (step == 1) buffer_append_u8(&out, '\\');
             buffer_append(&out, pattern.data + i, step);

@@ -169,6 +169,12 @@ static const struct {
     {"SELECT length(to_char(5, repeat('9', 100000)))", 300u << 20},
     {"SELECT count(upper(t COLLATE \"de-x-icu\")) FROM h", 40u << 20},
     {"SELECT count(initcap(t || ' a')) FROM h", 2u << 20},
+    {"SELECT count('A' || t < ('a' || t) COLLATE \"de-x-icu\") FROM h", 900u << 20},
+    {"SELECT count(t || 'a' < (t || 'b') COLLATE \"de-x-icu\") FROM h, generate_series(1, 12)", 12u * 60u << 20},
+    {"SELECT count(exp(3000.1 + i)) FROM generate_series(1, 100) i", 500u << 20},
+    {"SELECT count(ln(('1.' || repeat('3', 1000))::numeric + i)) FROM generate_series(1, 100) i", 500u << 20},
+    {"SELECT length(similar_to_escape(t, '#')) FROM h", 250u << 20},
+    {"SELECT length(like_escape(t, '#')) FROM h", 250u << 20},
     {"SELECT sum(a[i]) FROM h, generate_series(199000, 199200) i", 100u << 20},
     {"SELECT jsonb_object_agg(i::text, i) IS NULL FROM generate_series(1, 20000) i", 100u << 20},
     {"INSERT INTO k SELECT 1, 'x' FROM generate_series(1, 20000) ON CONFLICT (id) DO NOTHING", 100u << 20},
@@ -253,6 +259,13 @@ SQL_TEST(cancel, planning_and_wide_rows_are_looked_at_as_they_go, 1)
     const char *sums = many(&arena, "sum(c", ")");
     uint64_t seen = looks_at(test, arena_printf(&arena, "EXPLAIN SELECT %s FROM w", sums));
     cr_expect(seen >= 2 * MANY / PARTS_PER_LOOK, "%llu looks while it was planned", (unsigned long long)seen);
+    // What is shown of a view or a check is bound and written as a statement is.
+    RUN(arena_printf(&arena, "CREATE VIEW wv AS SELECT greatest(%s) AS most FROM w", many(&arena, "c", " + 1")));
+    RUN(arena_printf(&arena, "CREATE TABLE wc (c0 int, CHECK (c0 NOT IN (%s)))", many(&arena, "c0 + ", "")));
+    seen = looks_at(test, "SELECT pg_get_viewdef('wv'::regclass)");
+    cr_expect(seen >= 2 * MANY / PARTS_PER_LOOK, "%llu looks while a view was shown", (unsigned long long)seen);
+    seen = looks_at(test, "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'wc'::regclass");
+    cr_expect(seen >= 2 * MANY / PARTS_PER_LOOK, "%llu looks while a check was shown", (unsigned long long)seen);
     const struct {
         const char *sql;
         uint64_t values;

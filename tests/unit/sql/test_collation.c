@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// Protects: an ICU collation's key bytes are in the order of its comparison, whatever reads them back walks over
+// Protects: long texts are in the order that ICU has for them; an ICU collation's key bytes are in the order of its comparison, whatever reads them back walks over
 // exactly them, and a full table of collations gives none rather than a wrong one.
 #include <criterion/criterion.h>
+#include <unicode/ucol.h>
 
 #include "core/arena.h"
 #include "sql/type/array.h"
@@ -141,5 +142,45 @@ Test(collation, a_long_text_changes_its_case_as_a_short_one_does)
             cr_assert(!failed(collation_change_case(&arena, number, (enum collation_case)to, buffer_bytes(&text), &all)));
             cr_expect(bytes_equal(all, buffer_bytes(&expected)), "%s, %d", languages[l], to);
         }
+    }
+}
+
+// Long texts are compared from where they differ on, or a little before: letters that are read together with those before
+// them (contractions, marks, digits of one number, the Japanese sign for a long vowel) decide as in the whole text.
+Test(collation, long_texts_are_in_the_order_of_the_whole)
+{
+    static const char *const locales[] = {"de", "da", "cs", "hu", "ja", "th", "en-u-kn-true", "und-u-ka-shifted", "fr-CA", "und-u-kk-true"};
+    static const char *const pieces[] = {"a", "A", "c", "h", "H", "ch", "d", "z", "s", "\xc3\xa4", "a\xcc\x88", "\xcc\x88", "\xcc\xa3", "1", "9", "10", "-", " ",
+        "\xe3\x82\xab", "\xe3\x83\xbc", "\xe3\x82\xa2", "\xe0\xb9\x80", "\xe0\xb8\x81", "\xe1\x84\x80", "\xe1\x85\xa1", "\xe1\x86\xa8",
+        "\xf0\x9f\x98\x80", "\xf0\x9d\x9f\x8e", "\x01"};
+    const uint32_t count = sizeof pieces / sizeof pieces[0];
+    uint32_t state = 1;
+    for (size_t l = 0; l < sizeof locales / sizeof locales[0]; l++) {
+        UErrorCode error = U_ZERO_ERROR;
+        UCollator *collator = ucol_open(locales[l], &error);
+        cr_assert(!U_FAILURE(error));
+        const type_oid type = type_of(arena_printf(&arena, "%zu i d %s %s", 50000 + l, locales[l], locales[l]), TYPE_TEXT);
+        for (uint32_t round = 0; round < 300; round++) {
+            struct buffer texts[2];
+            const char *drawn[9];
+            for (uint32_t i = 0; i < 9; i++) drawn[i] = pieces[(state = state * 1664525u + 1013904223u) % 65536u % count];
+            for (uint32_t t = 0; t < 2; t++) {
+                buffer_init(&texts[t], &arena);
+                // Of two letters over and over, and two more before what differs.
+                while (texts[t].size < 70000) {
+                    buffer_append_string(&texts[t], drawn[0]);
+                    if (round % 3 != 0) buffer_append_string(&texts[t], drawn[1]);
+                }
+                for (uint32_t i = 0; i < 2; i++) buffer_append_string(&texts[t], drawn[2 + i]);
+                if (round % 5 != t) buffer_append_string(&texts[t], drawn[4 + 2 * t]);
+                if (round % 7 != t) buffer_append_string(&texts[t], drawn[5 + 2 * t]);
+                buffer_append_string(&texts[t], drawn[8]);
+            }
+            const struct bytes a = buffer_bytes(&texts[0]), b = buffer_bytes(&texts[1]);
+            int order = (int)ucol_strcollUTF8(collator, (const char *)a.data, (int32_t)a.size, (const char *)b.data, (int32_t)b.size, &error);
+            if (order == 0) order = sign(bytes_compare(a, b));
+            cr_expect_eq(sign(type_compare(type, datum_bytes(a), datum_bytes(b))), order, "%s, round %u", locales[l], round);
+        }
+        ucol_close(collator);
     }
 }
