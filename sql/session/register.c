@@ -67,6 +67,7 @@ static struct status stop_shard(struct task *task, void *arg)
     (void)arg;
     statistics_auto_stop(task);
     zone_objects_stop(task);
+    if (!sql_shard_end_sessions(task)) return STATUS_OK;
     plan_cache_clear(task->shard);
     sql_shard_fini(task->shard);
     settings_shard_fini(task->shard);

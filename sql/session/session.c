@@ -6,6 +6,7 @@
 
 #include "core/env.h"
 #include "core/invariant.h"
+#include "core/log.h"
 #include "core/shard.h"
 #include "sql/catalog/catalog.h"
 #include "sql/type/collation.h"
@@ -24,6 +25,8 @@
 
 #define POSTGRES_EPOCH_US 946684800000000ll // 2000-01-01 in microseconds since 1970.
 #define TXN_HOOKS_MAX 8u
+#define SESSIONS_END_NS UINT64_C(5000000000)
+#define SESSIONS_END_POLL_NS UINT64_C(1000000)
 
 static struct session_txn_hook txn_hooks[TXN_HOOKS_MAX];
 static uint32_t txn_hook_count;
@@ -67,6 +70,22 @@ void sql_shard_fini(struct shard *shard)
     shard->slots[SHARD_SLOT_SQL] = NULL;
 }
 
+bool sql_shard_end_sessions(struct task *task)
+{
+    struct sql_shard *state = sql_shard(task->shard);
+    const bool cancelled = task->cancelled;
+    const struct status because = task->cancel_status;
+    const uint64_t deadline = task_now_ns(task) + SESSIONS_END_NS;
+    state->stopping = true;
+    if (cancelled) task_cancel_clear(task); // It waits while it cleans up.
+    while (session_first(task->shard) != NULL && task_now_ns(task) < deadline)
+        if (failed(task_sleep(task, SESSIONS_END_POLL_NS))) task_cancel_clear(task);
+    if (cancelled) task_cancel(task, because);
+    if (session_first(task->shard) == NULL) return true;
+    log_warning(0, "sessions of the server's own have not ended");
+    return false;
+}
+
 struct session *session_first(struct shard *shard)
 {
     struct list_link *head = &sql_shard(shard)->sessions;
@@ -94,7 +113,10 @@ void session_readers_register(const struct session_reader_hooks *hooks)
 struct status session_open(
     struct shard *shard, const struct session_options *options, struct session **out)
 {
+    struct status stops = status_make(E_ADMIN_SHUTDOWN, "the node stops");
+    if (shard->slots[SHARD_SLOT_CATALOG] == NULL) return stops;
     struct sql_shard *state = sql_shard(shard);
+    if (state->stopping) return stops;
     struct session *session = calloc(1, sizeof *session);
     if (session == NULL) return status_make(E_OUT_OF_MEMORY, "out of memory");
     session->shard = shard;

@@ -14,6 +14,7 @@ struct prepared;
 struct sql_shard {
     struct list_link sessions;
     uint32_t session_count;   // Ever made.
+    bool stopping;            // There are to be no more of them.
     int64_t started_us;       // Since 2000-01-01.
     struct shape *shape;      // Scratch: never kept over a suspension.
     struct prepared *cached;  // Plans by shape, most recently used first: sql/plan/plan_cache.c.
@@ -38,5 +39,8 @@ struct sql_shard {
     struct hashmap insight;   // Tenant -> struct insight_shard: sql/insight/insight.h.
 };
 struct sql_shard *sql_shard(struct shard *shard);
+// No sessions come any more, and those that are there have ended: the server's own, for clients' are gone by now. False when
+// some have not in 5 s: what they use must stay.
+bool sql_shard_end_sessions(struct task *task);
 // Frees it, once there are no sessions any more and the cache of plans is clear.
 void sql_shard_fini(struct shard *shard);
