@@ -12,6 +12,7 @@
 #include "core/tls.h"
 
 #define MAX_OFFSET_DEFAULT_NS INT64_C(500000000)
+#define END_POLL_NS UINT64_C(1000000)
 
 static METRIC_DEFINE(metric_calls, "rpc.calls", METRIC_COUNTER, METRIC_COUNT, false, "Calls to other nodes");
 static METRIC_DEFINE(metric_unreachable, "rpc.calls.unreachable", METRIC_COUNTER, METRIC_COUNT, false,
@@ -102,6 +103,7 @@ static struct status shard_start(struct task *task, void *arg)
     rpc->node_id = call->node_id;
     memcpy(rpc->cluster_id, call->cluster_id, sizeof rpc->cluster_id);
     list_init(&rpc->conns);
+    list_init(&rpc->running);
     // Connections are closed by their own hook; ours has to run before it, so it comes later.
     (void)net_shard_of(task->shard);
     rpc->exit_hook.fn = rpc_exit;
@@ -542,6 +544,7 @@ static void inbound_ended(struct task *task, struct status st, void *arg)
         failure_write(inbound->conn, RPC_FAILURE, inbound->id, st); // It never ran, or could not answer.
     }
     if (inbound->conn != NULL) hashmap_remove_u64(&inbound->conn->inbound, inbound->id);
+    list_remove(&inbound->link);
     inbound->rpc->inbound--;
     free(inbound);
 }
@@ -567,6 +570,11 @@ out:
     return st;
 }
 
+static bool has_ended(const struct rpc_shard *rpc, uint16_t method)
+{
+    return (rpc->ended[method / 64 % 4] >> method % 64 & 1) != 0;
+}
+
 static bool request_start(struct rpc_conn *conn, const struct rpc_method *method, const struct rpc_frame *frame)
 {
     struct rpc_shard *rpc = conn->rpc;
@@ -581,7 +589,7 @@ static bool request_start(struct rpc_conn *conn, const struct rpc_method *method
         refuse(conn, frame, status_make(E_TOO_MANY_CONNECTIONS, "too many calls of the other node run here"));
         return true;
     }
-    if (rpc->shard->reactor->stopping) {
+    if (rpc->shard->reactor->stopping || has_ended(rpc, method->id)) {
         refuse(conn, frame, status_make(E_ADMIN_SHUTDOWN, "the node is shutting down"));
         return true;
     }
@@ -608,6 +616,7 @@ static bool request_start(struct rpc_conn *conn, const struct rpc_method *method
         .ended_arg = inbound};
     uint8_t depth = frame->depth < SHARD_CALL_DEPTH_MAX ? (uint8_t)(frame->depth + 1) : SHARD_CALL_DEPTH_MAX;
     hashmap_put_u64(&conn->inbound, frame->id, inbound);
+    list_append(&rpc->running, &inbound->link);
     rpc->inbound++;
     metric_add(&metric_served, 0, 1);
     struct status st = task_start_call(rpc->shard, &options, depth, &inbound->task);
@@ -620,6 +629,32 @@ static void inbound_cancel(struct rpc_inbound *inbound, struct status why)
     if (inbound->cancelled) return;
     inbound->cancelled = true;
     task_cancel(inbound->task, why);
+}
+
+static struct status end_here(struct task *task, void *arg)
+{
+    struct rpc_shard *rpc = rpc_shard_of(task->shard);
+    const uint16_t method = *(const uint16_t *)arg;
+    struct status st = STATUS_OK;
+    if (rpc == NULL) return st;
+    rpc->ended[method / 64 % 4] |= UINT64_C(1) << method % 64;
+    for (bool runs = true; runs;) {
+        runs = false;
+        for (struct list_link *link = rpc->running.next; link != &rpc->running; link = link->next) {
+            struct rpc_inbound *inbound = container_of(link, struct rpc_inbound, link);
+            if (inbound->method->id != method) continue;
+            inbound_cancel(inbound, status_make(E_ADMIN_SHUTDOWN, "the node is shutting down"));
+            runs = true;
+        }
+        if (runs) TRY(task_sleep(task, END_POLL_NS));
+    }
+out:
+    return st;
+}
+
+struct status rpc_method_end(struct task *task, uint16_t id)
+{
+    return shard_call_all(task, end_here, &id);
 }
 
 void rpc_inbound_drop(struct rpc_conn *conn)

@@ -89,6 +89,10 @@ struct rpc_method {
 };
 // The method must outlive the process's nodes. Before the first node starts, or again with the same.
 void rpc_method_register(const struct rpc_method *method);
+// The node serves calls and streams of the method no more: those that come are refused (callers get
+// K_UNREACHABLE, as from a node that stops), those that run are cancelled,
+// and it returns when they have ended. Before what they use stops. On any shard; for all.
+CHECKED struct status rpc_method_end(struct task *task, uint16_t id);
 
 // --- calling -------------------------------------------------------------------------------------
 

@@ -73,6 +73,8 @@ struct rpc_shard {
     uint64_t last_id;
     uint64_t clock_warned_ns;
     uint32_t connections, calls_in_flight, inbound, streams;
+    struct list_link running; // struct rpc_inbound
+    uint64_t ended[4];        // Methods that are not served any more: a bit each.
     uint64_t messages_dropped;
     bool exiting;
 };
@@ -117,6 +119,7 @@ struct rpc_wait {
 
 // A call or stream that runs here for another node.
 struct rpc_inbound {
+    struct list_link link; // Of rpc->running.
     struct rpc_conn *conn; // NULL: nobody waits for the answer any more.
     struct rpc_shard *rpc;
     const struct rpc_method *method;

@@ -5,6 +5,7 @@
 #include "core/codec.h"
 #include "kv/kv_node.h"
 #include "repl/flow.h"
+#include "repl/repl.h"
 
 // --- the request -------------------------------------------------------------------------------------
 
@@ -149,6 +150,11 @@ out:
 
 static const struct rpc_method method = {
     .id = RPC_REPL, .name = "repl.stream", .class = TASK_DEFAULT, .bulk = true, .stream = serve_stream};
+
+struct status repl_node_stop(struct task *task)
+{
+    return rpc_method_end(task, RPC_REPL);
+}
 
 void relay_register(void)
 {

@@ -517,6 +517,7 @@ static struct status drain(struct task *task, struct server *server)
         TRY(task_sleep(task, SIGNAL_POLL_NS));
     if (!server->draining) TRY(drain_begin(task, server));
     TRY(tenant_node_stop(task));
+    TRY(repl_node_stop(task));
     if (server->http != NULL) http_server_stop(task, server->http);
     http_routes_release(task->shard->node);
     TRY(sql_node_stop(task));

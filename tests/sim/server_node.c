@@ -103,6 +103,7 @@ static struct status parts_stop(struct task *task, const struct parts *parts)
     task->shard->node->draining = true;
     if (parts->wire) TRY(pgwire_drain(task, WORLD_SECOND));
     if (parts->tenants) TRY(tenant_node_stop(task));
+    if (parts->tenants && parts->cluster) TRY(repl_node_stop(task));
     if (parts->sql) TRY(sql_node_stop(task));
     if (parts->cluster && parts->kv) cluster_leave(task);
     if (parts->kv) TRY(kv_stop(task));

@@ -12,7 +12,7 @@
 #define MS UINT64_C(1000000)
 #define SECOND (1000 * MS)
 
-enum { M_ECHO = RPC_TEST, M_SLEEP, M_FAIL, M_NOTE, M_COUNT_TO, M_SINK, M_OPEN, M_RELAY };
+enum { M_ECHO = RPC_TEST, M_SLEEP, M_FAIL, M_NOTE, M_COUNT_TO, M_SINK, M_OPEN, M_RELAY, M_END };
 
 // --- what the nodes serve --------------------------------------------------------------------------
 
@@ -36,6 +36,13 @@ static struct status serve_sleep(struct task *task, const struct rpc_request *re
     struct status st = task_sleep(task, 3600 * SECOND);
     sleepers_cancelled++;
     return st;
+}
+
+static struct status serve_end(struct task *task, const struct rpc_request *request, struct buffer *reply)
+{
+    (void)request;
+    (void)reply;
+    return rpc_method_end(task, M_SLEEP);
 }
 
 static struct status serve_fail(struct task *task, const struct rpc_request *request, struct buffer *reply)
@@ -99,6 +106,7 @@ static struct status serve_relay(struct task *task, const struct rpc_request *re
 static const struct rpc_method methods[] = {
     {.id = M_ECHO, .name = "test.echo", .class = TASK_DEFAULT, .call = serve_echo},
     {.id = M_SLEEP, .name = "test.sleep", .class = TASK_DEFAULT, .call = serve_sleep},
+    {.id = M_END, .name = "test.end", .class = TASK_DEFAULT, .call = serve_end},
     {.id = M_FAIL, .name = "test.fail", .class = TASK_DEFAULT, .call = serve_fail},
     {.id = M_NOTE, .name = "test.note", .message = serve_note},
     {.id = M_COUNT_TO, .name = "test.count", .class = TASK_BULK, .bulk = true, .stream = serve_count},
@@ -285,6 +293,49 @@ PAIR_TEST(deadline_ends_a_call_on_both_sides)
     CHECK(status_is(st, E_QUERY_CANCELED) && call.sent);
     TRY(task_sleep(task, SECOND));
     CHECK(sleepers_cancelled == 1);
+out:
+    return st;
+}
+
+// A call that another task makes after a while.
+struct background_call {
+    struct rpc_call *call;
+    uint64_t after_ns;
+    bool done;
+};
+
+static struct status background_call_run(struct task *task, void *arg)
+{
+    struct background_call *background = arg;
+    struct status st = task_sleep(task, background->after_ns);
+    if (!failed(st)) st = rpc_call(task, background->call);
+    background->done = true;
+    return st;
+}
+
+static struct status background_call(struct task *task, struct background_call *background, uint64_t after_ns)
+{
+    const struct task_options options = {
+        .fn = background_call_run, .arg = background, .kind = "call", .class = TASK_DEFAULT};
+    background->after_ns = after_ns;
+    return task_start(task->shard, &options);
+}
+
+PAIR_TEST(method_that_ends_has_nothing_running_and_is_refused)
+{
+    struct status st = STATUS_OK;
+    struct rpc_call calls[] = {{.node = 2, .shard = 1, .method = M_SLEEP}, {.node = 2, .shard = 0, .method = M_SLEEP},
+        {.node = 2, .shard = 0, .method = M_ECHO}};
+    struct rpc_call end = {.node = 2, .shard = 0, .method = M_END};
+    struct background_call ending = {.call = &end};
+    TRY(background_call(task, &ending, 200 * MS));
+    CHECK_FAILS(rpc_call_many(task, calls, 3), K_UNREACHABLE);
+    CHECK(status_is(calls[0].status, K_UNREACHABLE) && status_is(calls[1].status, K_UNREACHABLE));
+    CHECK(!failed(calls[2].status));
+    while (!ending.done) TRY(task_sleep(task, MS));
+    CHECK(!failed(end.status) && sleepers_cancelled == 2);
+    CHECK_FAILS(rpc_call(task, &calls[0]), K_UNREACHABLE);
+    TRY(rpc_call(task, &calls[2]));
 out:
     return st;
 }
