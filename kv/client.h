@@ -109,6 +109,9 @@ struct kv_lock_mark kv_txn_lock_mark(struct kv_txn *txn);
 void kv_txn_unlock_to(struct kv_txn *txn, const struct kv_lock_mark *mark);
 // For struct kv_read: reads that do not see what the transaction writes from here on.
 uint64_t kv_txn_mark(struct kv_txn *txn);
+// Whether the transaction has written the key since, and not rolled that back. *known false: it has staged writes since
+// then, and keeps no record of theirs; compare what is read.
+bool kv_txn_wrote_since(const struct kv_txn *txn, struct bytes key, uint64_t mark, bool *known);
 
 // --- reads ---------------------------------------------------------------------------------------
 

@@ -202,6 +202,14 @@ uint64_t kv_txn_mark(struct kv_txn *txn)
     return txn->writes.epoch;
 }
 
+bool kv_txn_wrote_since(const struct kv_txn *txn, struct bytes key, uint64_t mark, bool *known)
+{
+    const struct write_node *node = write_buffer_find(&txn->writes, key);
+    const bool wrote = node != NULL && node->kind != WRITE_NONE && node->epoch >= mark;
+    *known = wrote || txn->staged_attempt <= mark;
+    return wrote;
+}
+
 // What is staged after the mark is hidden, as if it were rolled back.
 void txn_call_mark(
     struct kv_txn *txn, uint64_t mark, struct arena *arena, struct leader_call *call)

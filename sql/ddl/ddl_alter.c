@@ -7,6 +7,7 @@
 #include "sql/parse/parse.h"
 #include "sql/session/execute.h"
 #include "sql/session/internal.h"
+#include "sql/session/relation_use.h"
 #include "sql/user/role.h"
 
 #define PARTS_RETRIES_MAX 20u
@@ -393,7 +394,10 @@ static struct status run_steps(
         if (steps[i].constraint != NULL && alter->skips == alter->command) continue;
         TRY(alter_load(alter));
         if (alter->table == NULL) goto out;
-        if (alter->before == NULL) alter->before = alter->source;
+        if (alter->before == NULL) {
+            TRY(relation_refuse_used(context, alter->table, "ALTER TABLE"));
+            alter->before = alter->source;
+        }
         if (steps[i].constraint == NULL)
             TRY(run_command(alter));
         else

@@ -7,6 +7,7 @@
 #include "sql/parse/deparse.h"
 #include "sql/parse/parse.h"
 #include "sql/session/internal.h"
+#include "sql/session/relation_use.h"
 
 struct status alter_back_reference_remove(
     struct alter *alter, uint32_t parent_id, uint32_t constraint_id)
@@ -402,6 +403,11 @@ struct status alter_drop_constraint(struct alter *alter)
         struct constraint_desc constraint = table->constraints[i];
         if (strcmp(constraint.name, name) != 0) continue;
         DDL_REMOVE(table->constraints, table->constraint_count, i);
+        if (constraint.kind == TABLE_FOREIGN_KEY && constraint.referenced_table != table->id) {
+            const struct table_desc *parent;
+            TRY(catalog_table_by_id(context->task, context->session, constraint.referenced_table, &parent));
+            TRY(relation_refuse_used(context, parent, "ALTER TABLE"));
+        }
         if (constraint.kind == TABLE_FOREIGN_KEY)
             TRY(alter_back_reference_remove(alter, constraint.referenced_table, constraint.id));
         return alter_put(alter);

@@ -7,6 +7,7 @@
 #include "sql/catalog/pg_catalog.h"
 #include "sql/ddl/schema_change.h"
 #include "sql/session/execute.h"
+#include "sql/session/relation_use.h"
 
 // What one statement drops: things in it do not stand in each other's way.
 struct drop_set {
@@ -341,6 +342,8 @@ static struct status drop_one(struct drop_set *set, struct table_desc *table)
     TRY(drop_views_of(set, table));
     // Their views that read the table, too, are gone by now.
     if (set->behavior == DROP_CASCADE) TRY(drop_functions_of(set, table));
+    if (set->blocked == NULL && (table->kind != RELATION_VIEW || table->materialized))
+        TRY(relation_refuse_used(context, table, "DROP TABLE"));
     TRY(drop_names(context, table));
     TRY(catalog_delete_descriptor(context->task, context->session, table->id));
     TRY(kv_delete(context->task, context->session->txn,

@@ -6,6 +6,7 @@
 
 #include "sql/ddl/schema_change.h"
 #include "sql/session/execute.h"
+#include "sql/session/relation_use.h"
 
 // What a gin index has nothing to do with, in PostgreSQL's words.
 static struct status check_inverted(
@@ -134,6 +135,7 @@ struct status ddl_create_index(struct statement_context *context)
     TRY(ddl_check_kind(context, found, kind));
     TRY(privilege_check_owner(
         context->task, context->session, found->owner, OBJECT_TABLE, found->name));
+    TRY(relation_refuse_used(context, found, "CREATE INDEX"));
     TRY(ddl_may_create_in(context, found->schema_id));
     if (name != NULL) {
         TRY(catalog_peek_name(

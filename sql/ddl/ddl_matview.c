@@ -5,6 +5,7 @@
 
 #include "sql/ddl/ddl_internal.h"
 #include "sql/session/internal.h"
+#include "sql/session/relation_use.h"
 
 static struct status fill(
     struct statement_context *context, const struct table_desc *view, uint64_t *rows)
@@ -82,6 +83,7 @@ struct status ddl_refresh_view(struct statement_context *context)
         return ddl_error(context, E_FEATURE_NOT_SUPPORTED, "\"%s\" is not a materialized view",
             found->name);
     TRY(ddl_edit(context, &refresh->name, false, OBJECT_MATERIALIZED_VIEW, &view));
+    TRY(relation_refuse_used(context, view, "REFRESH MATERIALIZED VIEW"));
     if (refresh->concurrently && refresh->with_no_data)
         return ddl_error(context, E_SYNTAX_ERROR,
             "CONCURRENTLY and WITH NO DATA options cannot be used together");

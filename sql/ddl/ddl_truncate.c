@@ -2,6 +2,7 @@
 //
 // TRUNCATE: the rows of a table get other keys, and what lies below the old ones is erased later.
 #include "sql/ddl/ddl_internal.h"
+#include "sql/session/relation_use.h"
 
 // The tables of one statement.
 struct truncate_set {
@@ -74,12 +75,16 @@ struct status ddl_truncate(struct statement_context *context)
     for (uint32_t i = 0; i < truncate->tables.count; i++) {
         const struct table_desc *table;
         TRY(ddl_find(context, &truncate->tables.items[i], false, OBJECT_TABLE, &table));
+        TRY(privilege_check_table(context->task, context->session, table, PRIVILEGE_TRUNCATE));
+        TRY(relation_refuse_used(context, table, "TRUNCATE"));
         if (!ddl_has_id(set.ids, set.count, table->id)) DDL_APPEND(context->arena, set.ids, set.count, table->id);
     }
+    const uint32_t listed = set.count;
     for (uint32_t i = 0; i < set.count; i++) {
         const struct table_desc *table;
         TRY(catalog_table_by_id(context->task, context->session, set.ids[i], &table));
-        TRY(privilege_check_table(context->task, context->session, table, PRIVILEGE_TRUNCATE));
+        if (i >= listed) TRY(privilege_check_table(context->task, context->session, table, PRIVILEGE_TRUNCATE));
+        if (i >= listed) TRY(relation_refuse_used(context, table, "TRUNCATE"));
         TRY(add_referencing(context, &set, table));
     }
     for (uint32_t i = 0; i < set.count; i++)

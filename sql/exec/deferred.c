@@ -37,6 +37,13 @@ struct rule {
     const char *sql; // Made at the first question.
 };
 
+// Rows of the relation have changed so that the constraint is to be looked at: PostgreSQL's pending event.
+struct event {
+    struct event *next;
+    uint32_t relation_id, oid;
+    uint64_t made, settled; // As a note's.
+};
+
 struct mode {
     struct mode *next;
     uint32_t oid; // 0: all.
@@ -56,6 +63,7 @@ struct deferred_state {
     struct hashmap known; // Of what was noted, so that nothing is noted twice.
     struct rule *rules;
     struct note *notes, **end; // In the order of what happened.
+    struct event *events;      // Newest first.
     uint32_t count;
     struct mode *modes; // Newest first.
     struct saved *saved; // Newest first; of savepoints from before the first key there is none.
@@ -162,6 +170,34 @@ struct status deferred_note(struct session *session, const struct deferred_key *
     return add_note(state, rule_of(state, key), key->parent_changed, key->values);
 }
 
+// Few: one for each constraint and relation, and one more after each savepoint.
+static struct status add_event(struct session *session, uint32_t relation_id, uint32_t oid)
+{
+    struct deferred_state *state = state_of(session);
+    for (const struct event *event = state->events; event != NULL; event = event->next)
+        if (event->oid == oid && event->relation_id == relation_id && event->settled == 0) return STATUS_OK;
+    struct event *event = ARENA_NEW(&state->arena, struct event);
+    *event = (struct event){
+        .next = state->events, .relation_id = relation_id, .oid = oid, .made = ++state->clock};
+    state->events = event;
+    return arena_check(&state->arena);
+}
+
+struct status deferred_touch(
+    struct session *session, uint32_t relation_id, uint32_t child_id, const struct constraint_desc *constraint)
+{
+    if (!deferred_is(session, child_id, constraint)) return STATUS_OK;
+    return add_event(session, relation_id, catalog_constraint_oid(child_id, constraint->id));
+}
+
+bool deferred_waits_for(const struct session *session, uint32_t relation_id)
+{
+    if (session->deferred == NULL) return false;
+    for (const struct event *event = session->deferred->events; event != NULL; event = event->next)
+        if (event->relation_id == relation_id && event->settled == 0) return true;
+    return false;
+}
+
 static const struct rule *key_rule(
     struct deferred_state *state, const struct table_desc *table, const struct index_desc *index)
 {
@@ -193,7 +229,10 @@ struct status deferred_note_duplicate(struct session *session, const struct tabl
     const struct index_desc *index, const struct datum *values)
 {
     struct deferred_state *state = state_of(session);
-    return add_note(state, key_rule(state, table, index), false, values);
+    const struct rule *rule = key_rule(state, table, index);
+    struct status st = STATUS_OK;
+    if (is_deferred(session, rule->oid, rule->initially_deferred)) st = add_event(session, table->id, rule->oid);
+    return failed(st) ? st : add_note(state, rule, false, values);
 }
 
 // --- savepoints ------------------------------------------------------------------------------------------
@@ -228,6 +267,9 @@ void deferred_rolled_back_to(struct session *session, const struct savepoint *sa
     state->modes = state->saved == NULL ? NULL : state->saved->modes;
     for (struct note *note = state->notes; note != NULL; note = note->next)
         if (note->settled > at) note->settled = 0;
+    while (state->events != NULL && state->events->made > at) state->events = state->events->next;
+    for (struct event *event = state->events; event != NULL; event = event->next)
+        if (event->settled > at) event->settled = 0;
 }
 
 // --- the question ----------------------------------------------------------------------------------------
@@ -422,6 +464,21 @@ static bool is_due(const struct session *session, const struct rule *rule)
     return !is_deferred(session, rule->oid, rule->is_key ? rule->initially_deferred : true);
 }
 
+// Those from before the savepoint wait for it to be left, as notes do.
+static void settle_events(struct session *session, struct deferred_state *state, uint64_t saved, bool all)
+{
+    struct event **at = &state->events;
+    while (*at != NULL) {
+        struct event *event = *at;
+        const bool due = event->settled == 0 && (all || !is_deferred(session, event->oid, true));
+        if (due && event->made <= saved) event->settled = ++state->clock;
+        if (due && event->made > saved)
+            *at = event->next;
+        else
+            at = &event->next;
+    }
+}
+
 static struct status settle(struct task *task, struct session *session, bool all)
 {
     struct status st = STATUS_OK;
@@ -449,6 +506,7 @@ static struct status settle(struct task *task, struct session *session, bool all
         *at = note->next;
         if (note->next == NULL) state->end = at;
     }
+    settle_events(session, state, saved, all);
     // What was found good may be broken, and noted, once more.
     hashmap_clear(&state->known);
 out:

@@ -29,6 +29,11 @@ struct deferred_key {
     uint32_t count;
 };
 CHECKED struct status deferred_note(struct session *session, const struct deferred_key *key);
+// A row of the relation has changed in a way of which the constraint, which waits, will want to know; be it in violation or not.
+CHECKED struct status deferred_touch(
+    struct session *session, uint32_t relation_id, uint32_t child_id, const struct constraint_desc *constraint);
+// Whether a constraint waits because of what the transaction has done to the relation: PostgreSQL's pending trigger events.
+bool deferred_waits_for(const struct session *session, uint32_t relation_id);
 // Two rows have the same values in a deferrable key now. Looked at when the statement ends, or later.
 CHECKED struct status deferred_note_duplicate(struct session *session,
     const struct table_desc *table, const struct index_desc *index, const struct datum *values);

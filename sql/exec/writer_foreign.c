@@ -62,6 +62,9 @@ struct status writer_note_parents(
         }
         if (touched && null && !all_null && reference->constraint->match_full)
             return mixed_nulls(writer, reference);
+        // A new row's is looked at even if it refers to nothing, as PostgreSQL has it.
+        if (changed == NULL || (touched && !null))
+            TRY(deferred_touch(writer->run->session, plan->table->id, plan->table->id, reference->constraint));
         if (null || !touched) continue; // MATCH SIMPLE: a NULL refers to nothing.
         TRY(row_hash_find(
             task, &writer->references[i].keys, columns, 0, &number, &added));
@@ -106,6 +109,12 @@ struct status writer_note_gone(struct task *task, struct writer *writer, const s
             same &= !after.null && type_equal(collation_type_plain(writer->plan->key_types[i][c]), before, after);
         }
         if (null || same) continue;
+        const enum reference_action action = replaced != NULL ? back->constraint->on_update : back->constraint->on_delete;
+        if (action == REFERENCE_NO_ACTION) {
+            struct status st =
+                deferred_touch(writer->run->session, plan->table->id, back->child->table->id, back->constraint);
+            if (failed(st)) return st;
+        }
         struct row_store *rows = &writer->back_references[i].rows;
         struct datum *row = row_store_new(rows);
         for (uint32_t c = 0; c < back->count; c++) {

@@ -448,6 +448,22 @@ const struct result_column *plan_columns(const struct plan *plan, uint32_t *coun
     return plan_returns_rows(plan) ? plan->columns : NULL;
 }
 
+bool plan_reads(const struct plan *plan, uint32_t relation_id)
+{
+    for (uint32_t i = 0; i < plan->table_count; i++)
+        if (plan->tables[i].read && plan->tables[i].id == relation_id) return true;
+    return false;
+}
+
+const uint32_t *plan_relations_read(const struct plan *plan, struct arena *arena, uint32_t *count)
+{
+    uint32_t *ids = ARENA_ARRAY(arena, uint32_t, plan->table_count + 1);
+    *count = 0;
+    for (uint32_t i = 0; i < plan->table_count; i++)
+        if (plan->tables[i].read) ids[(*count)++] = plan->tables[i].id;
+    return ids;
+}
+
 bool plan_writes(const struct plan *plan)
 {
     return plan->binder->writes;

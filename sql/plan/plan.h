@@ -37,6 +37,8 @@ CHECKED struct status plan_is_current(
     struct task *task, struct session *session, const struct plan *plan, bool *current);
 // NULL when it returns no rows.
 const struct result_column *plan_columns(const struct plan *plan, uint32_t *count);
+bool plan_reads(const struct plan *plan, uint32_t relation_id); // Tables and materialized views, those beneath views too.
+const uint32_t *plan_relations_read(const struct plan *plan, struct arena *arena, uint32_t *count); // Their ids.
 bool plan_writes(const struct plan *plan); // Rows of tables, or locks on them.
 bool plan_modifies(const struct plan *plan); // Rows of tables, be it in WITH.
 bool plan_is_read_only(const struct plan *plan);  // No writes, locks or volatile sequence functions.

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "core/invariant.h"
+#include "sql/catalog/catalog_store.h"
 #include "sql/parse/deparse.h"
 #include "sql/exec/memory.h"
+#include "sql/exec/row.h"
 #include "sql/plan/plan.h"
 
 #define CHUNK_ROWS 256u
@@ -340,6 +342,23 @@ out:
     return st;
 }
 
+// A cursor that locks: how its rows' keys are made, and since when they are not to be changed.
+static struct status watch_changes(struct statement_context *context, struct cursor *cursor)
+{
+    struct status st;
+    struct session *session = context->session;
+    const struct table_desc *table;
+    TRY(catalog_table_by_id(context->task, session, cursor->table_id, &table));
+    struct table_desc *copy;
+    TRY(catalog_edit_table(context->task, session, &cursor->arena, table->id, &copy));
+    struct row_index *primary = ARENA_NEW(&cursor->arena, struct row_index);
+    TRY(row_index_init(&cursor->arena, session->tenant, copy, &copy->indexes[0], primary));
+    cursor->locked = primary;
+    cursor->mark = kv_txn_mark(session->txn);
+out:
+    return st;
+}
+
 static struct status prepare_query(
     struct statement_context *context, struct cursor *cursor, const struct select *query)
 {
@@ -387,11 +406,15 @@ static struct status open_query(struct statement_context *context, struct cursor
     for (uint32_t i = 0; i < context->param_count; i++)
         params[i] =
             type_copy(&cursor->arena, context->param_types[i].oid, context->params[i]);
+    if (cursor->key_count > 0 && context->statement->as.declare_cursor->query->locking_count > 0)
+        TRY(watch_changes(context, cursor));
     cursor->execution = (struct execution){
         .prepared = prepared, .params = params, .arena = &cursor->arena};
     TRY(execution_begin(context->task, session, &cursor->execution, false));
     // The first FETCH would find it out, but it is this statement's fault.
-    if (prepared->built != NULL) TRY(plan_check_access(context->task, session, prepared->built->plan));
+    if (prepared->built == NULL) goto out;
+    cursor->reads = plan_relations_read(prepared->built->plan, &cursor->arena, &cursor->read_count);
+    TRY(plan_check_access(context->task, session, prepared->built->plan));
 
 out:
     return st;
@@ -457,6 +480,36 @@ static struct status cannot_go_back(void)
     return st;
 }
 
+// Whether the transaction has changed the cursor's current row since DECLARE, so that it cannot be locked as it was read.
+static struct status was_changed(struct move *move, bool *changed)
+{
+    struct status st;
+    struct cursor *cursor = move->cursor;
+    const struct row_index *primary = cursor->locked;
+    struct task *task = move->context->task;
+    struct kv_txn *txn = cursor->session->txn;
+    struct arena *arena = move->context->arena;
+    const struct arena_mark before = arena_mark(arena);
+    struct datum *row, *whole = ARENA_ARRAY(arena, struct datum, row_width(primary->table));
+    struct buffer key;
+    bool known;
+    TRY(row_list_get(task, &cursor->reader, cursor->at - 1 - cursor->dropped, &row));
+    for (uint32_t k = 0; k < cursor->key_count; k++) whole[primary->keys[k].ordinal] = row[cursor->column_count + k];
+    buffer_init(&key, arena);
+    TRY(row_key(primary, whole, &key, NULL));
+    *changed = kv_txn_wrote_since(txn, buffer_bytes(&key), cursor->mark, &known);
+    if (!known) {
+        const struct kv_read then = {.mark = cursor->mark, .no_validate = true}, now = {.no_validate = true};
+        struct bytes was, is;
+        TRY(kv_get(task, txn, &then, buffer_bytes(&key), arena, &was));
+        TRY(kv_get(task, txn, &now, buffer_bytes(&key), arena, &is));
+        *changed = was.data == NULL || is.data == NULL || !bytes_equal(was, is);
+    }
+    arena_release(arena, before);
+out:
+    return st;
+}
+
 static struct status forward(struct move *move, uint64_t count)
 {
     struct status st = STATUS_OK;
@@ -471,8 +524,14 @@ static struct status forward(struct move *move, uint64_t count)
             }
         }
         cursor->at++;
-        count--;
-        TRY(give(move));
+        bool changed = false;
+        if (cursor->locked != NULL) TRY(was_changed(move, &changed));
+        if (changed) {
+            cursor->passed_over++;
+        } else {
+            count--;
+            TRY(give(move));
+        }
         TRY(task_yield_if_due(move->context->task));
     }
 
@@ -528,11 +587,12 @@ static struct status absolute(struct move *move, int64_t row)
         uint64_t from_end = (uint64_t)-(row + 1) + 1, all = rows_known(cursor);
         row = from_end > all ? 0 : (int64_t)(all - from_end + 1);
     }
-    if ((uint64_t)row > cursor->at) {
-        TRY(skip(move, (int64_t)((uint64_t)row - cursor->at - 1)));
+    const uint64_t at = cursor->at - cursor->passed_over;
+    if ((uint64_t)row > at) {
+        TRY(skip(move, (int64_t)((uint64_t)row - at - 1)));
         return forward(move, 1);
     }
-    if ((uint64_t)row == cursor->at) return again(move);
+    if ((uint64_t)row == at) return again(move);
     TRY(skip(move, row + 1 - (int64_t)cursor->at)); // Just behind it.
     return backward(move, 1);
 

@@ -5,7 +5,8 @@
 // A cursor runs its query as far as rows are asked for. Rows that were passed are kept, so that it can go
 // back: all of them with SCROLL; without it up to CURSOR_KEPT_BYTES, beyond which it goes forward only; none
 // with NO SCROLL. What a statement of the transaction writes is not seen: before the first write all
-// cursors fetch what is left of them. So does one WITH HOLD before the transaction commits.
+// cursors fetch what is left of them. So does one WITH HOLD before the transaction commits. One that locks a table's rows
+// passes over those that its own transaction has changed since DECLARE, as PostgreSQL does.
 //
 // Shard    The session's.
 // Memory   Rows kept are charged to the session; beyond work_mem they go to a temporary file.
@@ -36,6 +37,8 @@ struct cursor {
     uint32_t column_count;
     uint32_t key_count;     // Of hidden columns behind them: the primary key of table_id.
     uint32_t table_id;      // 0: not of one table's rows.
+    const uint32_t *reads;  // The relations that it reads.
+    uint32_t read_count;
     type_oid *types;
     struct session *session;
     struct memory_account memory;
@@ -44,6 +47,9 @@ struct cursor {
     struct row_list_reader reader;
     uint64_t dropped;       // Rows before those in `rows`.
     uint64_t at;            // The current row, from 1; 0: before the first.
+    uint64_t passed_over;   // Of those up to it.
+    const struct row_index *locked; // FOR UPDATE and the like, of table_id's rows: their primary key; or NULL.
+    uint64_t mark;          // With it: kv_txn_mark at DECLARE.
 };
 
 struct cursor *cursor_find(struct session *session, const char *name);

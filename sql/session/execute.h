@@ -70,6 +70,7 @@ struct portal {
     struct execution *execution;
     bool done;
     bool broken;                      // It was at work when its transaction failed: it does not run again.
+    bool late;                        // Broken in a transaction that had failed before, and which it would have ended.
     uint64_t serial;                  // Counts up with cursors': for ROLLBACK TO SAVEPOINT.
 };
 

@@ -277,7 +277,8 @@ static struct status run_done(struct pgwire *wire, const struct portal *portal)
     struct session *session = wire->session;
     struct status st = STATUS_OK;
     char tag[64];
-    TRY(prepared_refuse_failed(session, portal->broken ? &(struct prepared){0} : portal->prepared));
+    const bool lost = portal->broken && !portal->late; // Nothing is left of it that could end the transaction.
+    TRY(prepared_refuse_failed(session, lost ? &(struct prepared){0} : portal->prepared));
     if (portal->prepared->columns == NULL || portal->broken)
         return status_format(&session->statement_arena, E_NOT_IN_PREREQUISITE_STATE,
             "portal \"%s\" cannot be run", portal->name);
@@ -359,9 +360,11 @@ static struct status run_portal(struct task *task, struct pgwire *wire, struct p
     if (portal->done) {
         st = run_done(wire, portal);
     } else {
+        const bool late = session->txn_state == TXN_FAILED;
         st = pgwire_run_statement(task, wire, &run);
         // In a transaction that had failed it has not been at work.
         portal->broken = failed(st) && !status_is(st, E_FAILED_TRANSACTION);
+        portal->late = portal->broken && late;
         portal->done = portal->broken || (run.done && !failed(st));
     }
     session->statements->running = NULL;

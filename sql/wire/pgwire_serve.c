@@ -85,8 +85,14 @@ static bool stays_fresh(const struct prepared *prepared)
 // Whether it asks for no snapshot, as PostgreSQL has it.
 static bool asks_nothing(const struct prepared *prepared)
 {
-    return stays_fresh(prepared) || prepared->statement->tag == STATEMENT_SET_CONSTRAINTS ||
-           prepared->statement->tag == STATEMENT_LOCK_TABLE;
+    if (stays_fresh(prepared)) return true;
+    switch (prepared->statement->tag) {
+    case STATEMENT_SET_CONSTRAINTS:
+    case STATEMENT_LOCK_TABLE:
+    case STATEMENT_COMMIT: // AND CHAIN: the transaction is a new one.
+    case STATEMENT_ROLLBACK: return true;
+    default: return false;
+    }
 }
 
 // What a FETCH has given, told as of a portal.

@@ -153,8 +153,8 @@ def told(entries):
     return out
 
 
-def same(theirs, ours):
-    """Whether they are; None: what is meant to differ, and sessions are others from here on."""
+def same(theirs, ours, words=()):
+    """Whether they are (`words`: what was sent); None: what is meant to differ, and sessions are others from here on."""
     if theirs[0][0] == "lost":
         return None  # An end of both connections, or a crash of PostgreSQL's.
     theirs, ours = told(theirs), told(ours)
@@ -168,14 +168,14 @@ def same(theirs, ours):
     there, here = theirs[at], ours[at]
     if there[0] == here[0] == "error" and there[2] == here[2] == "42P02":
         return True  # Where the parameter stands that there is none of in a simple query.
-    if here[0] == "error" and here[2] == "34000" and ours[-1] == ("Z", b"E") and (there[0] in ("I", "n") or there[0] == "error" and there[2] == "25P02"):
+    if here[0] == "error" and here[2] == "34000" and ours[-1] == ("Z", b"E") and (there[0] in ("I", "n") or there[0] == "error" and there[2] in ("25P02", "55000")):
         return None  # In a block a simple query or a Bind that has failed leaves its portal, which can only be closed.
     if ("C", b"DISCARD TEMP\0") in ours[:at] + [there]:
         return None  # What came before it up to the Sync is committed here, or cannot be, and its portals end.
     if theirs[at - 1][0] == ours[at - 1][0] == "t" and there == ("n", b"") and here[0] == "row description":
         return None  # What EXECUTE and FETCH give is looked up there when they are parsed, for Describe of a statement.
-    if there[0] == "error" and there[2] == "55006":
-        return None  # What a portal reads, or a key waits for, is changed here all the same; what is refused there for that is open here.
+    if ("s", b"") in ours[:at] and there[0] in ("D", "C") and here[0] in ("D", "C") and any("RETURNING" in step or "EXECUTE" in step for step in words):
+        return None  # What a change has done whose rows have not all been asked for is seen there from the next command on that comes to its end.
     if there[0] == "error" and there[2][:2] == "22" and (here[0] == "2" or here[0] == "error" and here[2] == "08P01" and "result formats" in here[3]):
         return None  # PostgreSQL plans, and computes what is constant, at Bind.
     if there[0] == "error" and there[2] == "XX000":

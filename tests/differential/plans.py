@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sessions of prepared statements, functions and views whose tables change beneath them: what was planned must notice columns that
-come, go and are renamed, other types, defaults and constraints, labels that are added, indexes that serve. On request only
-(--generator plans): its differences are not all settled yet.
+come, go and are renamed, other types, defaults and constraints, labels that are added, indexes that serve.
 
 Left out: temporary tables that hide others (PostgreSQL's prepared statements go on with what they have read until something of
 theirs changes).

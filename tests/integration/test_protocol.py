@@ -208,10 +208,34 @@ class Protocol(ClusterTest):
             self.assertEqual(answers(bind(b"later", b"ROLLBACK"), execute(b"later")), ["ROLLBACK"])
         self.assertEqual(answers(step(b"BEGIN"), step(b"ROLLBACK TO s")), ["BEGIN", "3B001"])
         self.assertEqual(answers(execute(b"")), ["25P02"])
+        # One that fails in a transaction that had failed before is still what would end it.
+        self.assertEqual(answers(step(b"ROLLBACK TO nosuch")), ["3B001"])
+        self.assertEqual(answers(execute(b"")), ["55000"])
         self.assertEqual(answers(step(b"ROLLBACK")), ["ROLLBACK"])
         self.assertEqual(answers(step(b"BEGIN"), bind(b"ends", b"ROLLBACK"), step(b"SAVEPOINT s")), ["BEGIN", "SAVEPOINT"])
         self.assertEqual(answers(step(b"SELECT 1 / 0")), ["22012"])
         self.assertEqual(answers(execute(b"ends")), ["ROLLBACK"])
+        wire.socket.close()
+
+    def test_what_a_portal_reads_is_not_changed(self):
+        """A query's portal holds its tables from Bind until it is closed; one whose changes have run to their end holds none."""
+        server = self.cluster("protocol", shards=1)
+        wire = self.wire(server)
+
+        def answers(*messages):
+            wire.socket.sendall(b"".join(messages) + message(b"S"))
+            return [fields(body)["C"] if kind == b"E" else body[:-1].decode() for kind, body in wire.until(b"Z") if kind in b"CE"]
+
+        def bind(portal, sql):
+            return message(b"P", b"\0" + sql + b"\0\0\0") + message(b"B", portal + b"\0\0" + b"\0" * 6)
+        self.assertEqual(answers(step(b"CREATE TABLE held (a int4)"), step(b"INSERT INTO held VALUES (1), (2)")), ["CREATE TABLE", "INSERT 0 2"])
+        self.assertEqual(answers(bind(b"reads", b"TABLE held"), step(b"TRUNCATE held")), ["55006"])
+        self.assertEqual(answers(step(b"TABLE held"), step(b"ALTER TABLE held ADD COLUMN b int4")), ["SELECT 2", "ALTER TABLE"])
+        self.assertEqual(answers(step(b"BEGIN"), bind(b"reads", b"TABLE held"), step(b"ALTER TABLE held DROP COLUMN b")), ["BEGIN", "55006"])
+        self.assertEqual(answers(step(b"ROLLBACK")), ["ROLLBACK"])
+        self.assertEqual(answers(bind(b"reads", b"TABLE held"), message(b"C", b"Preads\0"), step(b"ALTER TABLE held DROP COLUMN b")), ["ALTER TABLE"])
+        changes = bind(b"changes", b"UPDATE held SET a = a RETURNING a") + message(b"E", b"changes\0" + struct.pack("!I", 1))
+        self.assertEqual(answers(changes, step(b"ALTER TABLE held ADD COLUMN c int4")), ["ALTER TABLE"])
         wire.socket.close()
 
     def test_what_must_be_alone(self):
