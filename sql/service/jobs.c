@@ -793,7 +793,8 @@ static struct status run_job(struct task *task, void *arg)
     job = claim.job;
     job->status = claim.next;
     job->task = task;
-    job->stop_requested = job->cancelled = request->cancelled;
+    job->cancelled = request->cancelled || jobs_waiter_cancels(task->shard, job->tenant, job->id);
+    job->stop_requested = job->cancelled;
     list_remove(&request->link);
     list_append(&jobs->running, &job->link);
     log_info(job->tenant, "job %lld (%s): %s", (long long)job->id, job->type->name,

@@ -36,12 +36,15 @@ struct run_request {
 struct job_waiter {
     uint64_t tenant;
     int64_t id;
-    bool let_go; // The job has ended, or is run here no longer: the record says which.
+    bool cancels; // Whoever begins to run the job from now on does so as one that is cancelled.
+    bool let_go;  // The job has ended, or is run here no longer: the record says which.
     struct wait_queue queue;
     struct list_link link;
 };
 // Of this shard, unless the job is still run here. Does not suspend.
 void jobs_wake_waiters(struct shard *shard, uint64_t tenant, int64_t id);
+// Whether one of them cancels it.
+bool jobs_waiter_cancels(struct shard *shard, uint64_t tenant, int64_t id);
 
 struct jobs_shard *jobs_of(struct shard *shard);
 // The node goes down: drained, or because of a failure. What ends now ends because of that.

@@ -35,6 +35,16 @@ void jobs_wake_waiters(struct shard *shard, uint64_t tenant, int64_t id)
     }
 }
 
+bool jobs_waiter_cancels(struct shard *shard, uint64_t tenant, int64_t id)
+{
+    const struct jobs_shard *jobs = jobs_of(shard);
+    for (struct list_link *at = jobs->waiters.next; at != &jobs->waiters; at = at->next) {
+        const struct job_waiter *waiter = container_of(at, struct job_waiter, link);
+        if (waiter->tenant == tenant && waiter->id == id && waiter->cancels) return true;
+    }
+    return false;
+}
+
 // One look at the record: whether the wait is over, and what it gives then.
 static struct status look(struct task *task, uint64_t tenant, int64_t id, enum job_status *status, bool *over)
 {
@@ -57,13 +67,13 @@ static struct status look(struct task *task, uint64_t tenant, int64_t id, enum j
     return STATUS_OK;
 }
 
-// With `here` not NULL it ends, too, when the job is run no longer by the task that ran it when this began: *here is
-// whether the record says that the job is over.
+// With `here` not NULL the job was cancelled on this node, and the wait ends, too, when it is run no longer by whoever ran
+// it when this began: *here is whether the record says that the job is over.
 static struct status wait_until_ended(
     struct task *task, uint64_t tenant, int64_t id, enum job_status *status, bool *here)
 {
     struct status st = STATUS_OK;
-    struct job_waiter waiter = {.tenant = tenant, .id = id};
+    struct job_waiter waiter = {.tenant = tenant, .id = id, .cancels = here != NULL};
     bool over = false;
     wait_queue_init(&waiter.queue);
     list_append(&jobs_of(task->shard)->waiters, &waiter.link);

@@ -48,7 +48,7 @@ static const struct job_type stubborn_type = {
 // One that is undone in the transaction that says that it has ended.
 static uint32_t undone, undo_failures; // Failures to come.
 static enum job_status undone_from;
-static bool stands_anyway;
+static bool stands_anyway, undo_held;
 
 static struct status count_undo(struct task *task, struct session *session, struct job *job, bool *stands)
 {
@@ -59,6 +59,7 @@ static struct status count_undo(struct task *task, struct session *session, stru
     undone_from = recorded->status;
     undone++;
     *stands = stands_anyway;
+    while (undo_held) TRY(task_sleep(task, 1000000));
     if (undo_failures > 0) {
         undo_failures--;
         st = status_make(E_DIVISION_BY_ZERO, "division by zero");
@@ -80,7 +81,7 @@ static void register_types(void)
     }
     done = true;
     resumed = reverted = undone = undo_failures = 0;
-    fail_once = fail_always = stands_anyway = false;
+    fail_once = fail_always = stands_anyway = undo_held = false;
 }
 
 static struct status start_job(
@@ -286,6 +287,35 @@ SQL_TEST(jobs, are_undone_and_recorded_at_once, 2)
         CHECK(undone_from == JOB_RUNNING);
         TRY(wait_for(task, waiter.id, rows[i].becomes));
     }
+out:
+    return st;
+}
+
+// A server that goes down between the two, when the job has stopped and its record does not say so yet, leaves a job that
+// goes on: so nobody has been told by then that it was cancelled.
+SQL_TEST(jobs, are_recorded_before_anybody_is_told, 1)
+{
+    struct status st = STATUS_OK;
+    struct waiter waiter = {0};
+    struct job *job;
+    register_types();
+    undo_held = true;
+    TRY(start_job(task, &undone_type, 250, &waiter.id));
+    TRY(wait_for(task, waiter.id, JOB_RUNNING));
+    struct task_options options = {.fn = wait_own, .arg = &waiter, .kind = "waiter", .tenant = TENANT, .class = TASK_DEFAULT};
+    struct task *started = NULL;
+    TRY(task_start_call(task->shard, &options, 0, &started));
+    while (!waiter.waits) TRY(task_yield(task));
+    task_cancel(started, status_make(E_QUERY_CANCELED, "because"));
+    while (undone == 0) TRY(task_yield(task));
+    for (int i = 0; i < 100; i++) TRY(task_yield(task));
+    TRY(job_read(task, TENANT, task->arena, waiter.id, &job));
+    CHECK(job->status == JOB_RUNNING && !waiter.ended);
+    undo_held = false;
+    while (!waiter.ended) TRY(task_yield(task));
+    CHECK_FAILS(waiter.st, E_QUERY_CANCELED);
+    TRY(job_read(task, TENANT, task->arena, waiter.id, &job));
+    CHECK(job->status == JOB_CANCELED);
 out:
     return st;
 }
