@@ -22,7 +22,7 @@ static const struct explain_format_name *format_of(const char *name)
     static const struct explain_format_name formats[] = {
         {"text", EXPLAIN_TEXT, {.name = "info", .type = {.oid = TYPE_TEXT, .typmod = -1}}},
         {"json", EXPLAIN_JSON, {.name = "QUERY PLAN", .type = {.oid = TYPE_JSON, .typmod = -1}}},
-        {"xml", EXPLAIN_XML, {.name = "QUERY PLAN", .type = {.oid = TYPE_TEXT, .typmod = -1}}},
+        {"xml", EXPLAIN_XML, {.name = "QUERY PLAN", .type = {.oid = TYPE_XML, .typmod = -1}}},
         {"yaml", EXPLAIN_YAML, {.name = "QUERY PLAN", .type = {.oid = TYPE_TEXT, .typmod = -1}}}};
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (strcmp(formats[i].name, name) == 0) return &formats[i];
