@@ -82,10 +82,6 @@ INSERT INTO zoo.person (name, share, moods, born, email) VALUES ('x', 7, '{sad,"
 INSERT INTO zoo.likes (a, b, t) VALUES (1, 2, '2024-01-02 03:04:05.6789'), (NULL, NULL, NULL);
 REFRESH MATERIALIZED VIEW zoo.mv;
 SELECT nextval('zoo.s');
-SELECT lo_from_bytea(4100, convert_to(repeat('large ', 5000), 'UTF8'));
-SELECT lo_create(4101);
-COMMENT ON LARGE OBJECT 4100 IS 'a large object';
-GRANT SELECT ON LARGE OBJECT 4100 TO PUBLIC;
 GRANT SELECT, UPDATE ON zoo.person TO PUBLIC;
 GRANT USAGE ON SCHEMA zoo TO PUBLIC;
 GRANT USAGE ON SEQUENCE zoo.s TO PUBLIC;
@@ -248,6 +244,31 @@ def tables_and_types(text):
     """What of a dump must read the same from both servers: all but the texts of views and the rights to public."""
     parts = re.split(r"\n\n+", text)
     return [part for part in parts if not re.match(r"CREATE (MATERIALIZED )?VIEW|(REVOKE|GRANT) .* SCHEMA public", part)]
+
+
+LARGE = """
+SELECT lo_from_bytea(4100, convert_to(repeat('large ', 5000), 'UTF8'));
+SELECT lo_create(4101);
+COMMENT ON LARGE OBJECT 4100 IS 'a large object';
+GRANT SELECT ON LARGE OBJECT 4100 TO PUBLIC;
+"""
+
+
+@feature("large objects")
+def large_objects():
+    copies = [database("large")] + ([database("large", other=True)] if "PG_OTHER" in E else [])
+    texts = []
+    for dsn in copies:
+        execute(dsn, LARGE)
+        texts.append(dump(dsn))
+        assert "lo_create('4101')" in texts[-1] and "lo_create" not in dump(dsn, "--no-blobs"), texts[-1]
+    equal(texts[-1], texts[0])
+    for form in ("custom", "directory", "tar"):
+        path = os.path.join(folder.name, "large_" + form)
+        shell(tool("pg_dump"), "-d", copies[-1], "-F", form, "-f", path)
+        again = database("large_again")
+        shell(tool("pg_restore"), "--no-owner", "-e", "-d", again, path)
+        equal(dump(again), texts[0], form)
 
 
 if "PG_OTHER" in E:
