@@ -279,6 +279,7 @@ static struct status list(struct task *task, struct session *session, struct are
 
     *found = (struct found){0};
     kv_scan_init(&scan, catalog_index_span(arena, session->tenant, CATALOG_DESCRIPTORS, 1));
+    scan.read.no_validate = session->shows_catalog;
     for (;;) {
         TRY(kv_scan_next(task, session->txn, &scan, arena, &batch));
         if (batch.count == 0) break;

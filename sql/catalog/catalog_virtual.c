@@ -134,7 +134,11 @@ struct status virtual_table_collect(struct task *task, struct session *session,
     if (sink.table->rows == NULL)
         return status_format(task->arena, E_FEATURE_NOT_SUPPORTED,
             "virtual table \"%s\" is not supported", table->name);
+    // As of the snapshot: whoever looks at the catalog is no party to schema changes, as in PostgreSQL.
+    const bool shows = session->shows_catalog;
+    session->shows_catalog = !session->internal;
     struct status st = sink.table->rows(task, session, &sink);
+    session->shows_catalog = shows;
     *values = sink.values;
     *row_count = sink.row_count;
     return st;

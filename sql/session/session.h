@@ -83,6 +83,7 @@ struct session {
     enum txn_state txn_state;
     struct kv_txn *txn;
     struct catalog_view *catalog; // Of the transaction.
+    bool shows_catalog; // Rows of a table of the catalog are made: what is read for them is not validated.
     bool reads_weak; // Of a statement at READ COMMITTED: what it reads is not validated.
     struct deferred_state *deferred; // Of the transaction: sql/exec/deferred.h. NULL when none.
     struct temp_state *temp;      // sql/ddl/temp.h; NULL when none.

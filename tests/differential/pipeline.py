@@ -170,6 +170,8 @@ def same(theirs, ours, words=()):
         return True  # Where the parameter stands that there is none of in a simple query.
     if here[0] == "error" and here[2] == "34000" and ours[-1] == ("Z", b"E") and (there[0] in ("I", "n") or there[0] == "error" and there[2] in ("25P02", "55000")):
         return None  # In a block a simple query or a Bind that has failed leaves its portal, which can only be closed.
+    if there[0] == "error" and there[2] == "42P03" and here == ("2", b"") and ours[-1] == ("Z", b"E"):
+        return None  # Likewise: its name is taken there until the block ends.
     if ("C", b"DISCARD TEMP\0") in ours[:at] + [there]:
         return None  # What came before it up to the Sync is committed here, or cannot be, and its portals end.
     if theirs[at - 1][0] == ours[at - 1][0] == "t" and there == ("n", b"") and here[0] == "row description":

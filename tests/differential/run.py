@@ -60,7 +60,7 @@ OWN = [
     (re.compile(r"(timezone|timestamptz).*'-1.5'|16777217.*to_char|to_char.*16777217|interval (day|year)|(round|trunc)\(.*2147483647"), "oddities of PostgreSQL 15, and its limit of 2000 digits"),
     (re.compile(r"width_bucket\(.*1e308"), "PostgreSQL multiplies floats beyond their range, and takes infinity for a bucket's number"),
     (re.compile(r"'[^']*' @@ '"), "full-text search"),
-    (re.compile(r"RECURSIVE.*convert_from"), "PostgreSQL gives what convert_from makes the collation of the encoding's name"),
+    (re.compile(r"(RECURSIVE|upper|lower|initcap).*convert_from"), "PostgreSQL gives what convert_from makes the collation of the encoding's name"),
     (re.compile(r"''::\"char\".*bpchar"), "PostgreSQL makes a text that begins with a zero byte"),
     (re.compile(r"abbrev\(.*:.*::cidr"), "networks of IPv6 are not shortened further"),
     (re.compile(r"right.*-2147483648"), "PostgreSQL lets the count wrap around"),

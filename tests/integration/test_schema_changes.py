@@ -365,6 +365,21 @@ class SchemaChanges(ClusterTest):
                                    capture_output=True, text=True, timeout=60, check=True).stdout
             self.assertIn('"k0_pkey" PRIMARY KEY, btree (a) DEFERRABLE INITIALLY DEFERRED', shown)
 
+    def test_who_looks_at_the_catalog_is_no_party_to_schema_changes(self):
+        """A serializable transaction that has listed functions and tables (as drivers do by themselves) and then writes commits."""
+        with self.server.connect("main") as one, self.server.connect("main") as two:
+            one.run("CREATE TABLE looked (a int PRIMARY KEY); CREATE TABLE changed (a int)")
+            one.run("BEGIN ISOLATION LEVEL SERIALIZABLE")
+            one.rows("SELECT proname, oid FROM pg_proc WHERE proname = 'lo_open'")
+            self.assertEqual(one.value("SELECT count(*) FROM pg_class WHERE relname = 'later'"), 0)
+            one.run("INSERT INTO looked VALUES (1)")
+            two.run("BEGIN; TRUNCATE changed; INSERT INTO changed VALUES (1); COMMIT")
+            two.run("CREATE TABLE later (a int)")
+            # As of its snapshot.
+            self.assertEqual(one.value("SELECT count(*) FROM pg_class WHERE relname = 'later'"), 0)
+            one.run("COMMIT")
+            self.assertEqual(two.value("SELECT count(*) FROM looked"), 1)
+
     def test_ddl_of_one_transaction_is_rolled_back_whole(self):
         with self.server.connect("main") as session:
             before = session.rows("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 't' ORDER BY 1")

@@ -82,6 +82,9 @@ INSERT INTO zoo.person (name, share, moods, born, email) VALUES ('x', 7, '{sad,"
 INSERT INTO zoo.likes (a, b, t) VALUES (1, 2, '2024-01-02 03:04:05.6789'), (NULL, NULL, NULL);
 REFRESH MATERIALIZED VIEW zoo.mv;
 SELECT nextval('zoo.s');
+SELECT lo_from_bytea(4000, convert_to(repeat('large ', 5000), 'UTF8'));
+SELECT lo_create(4001);
+COMMENT ON LARGE OBJECT 4000 IS 'beside tables that are filled at the same time';
 GRANT SELECT, UPDATE ON zoo.person TO PUBLIC;
 GRANT USAGE ON SCHEMA zoo TO PUBLIC;
 GRANT USAGE ON SEQUENCE zoo.s TO PUBLIC;
