@@ -545,6 +545,7 @@ static struct status change_case(
             call->arena, call->arg_types[0].collation, cases[to], text, &changed);
         return failed(st) ? st : give(changed, result);
     }
+    const bool ascii = call->arg_count > 0 && collation_is_ascii(call->arg_types[0].collation);
     // A letter and its other case differ by at most a byte or two; three times is room enough.
     uint64_t size = utf8_is_ascii(text) ? text.size : (uint64_t)text.size * 3;
     uint8_t *made = function_room(call, size);
@@ -557,10 +558,11 @@ static struct status change_case(
         uint32_t code = utf8_decode(text.data + i);
         bool upper = to == CASE_UPPER || (to == CASE_TITLE && !in_word);
         uint8_t character[4];
-        size_t step = utf8_encode(map_case(code, upper), character);
+        const bool known = code < 0x80 || !ascii;
+        size_t step = utf8_encode(known ? map_case(code, upper) : code, character);
         memcpy(made + written, character, step);
         written += step;
-        in_word = is_alphanumeric(code);
+        in_word = known && is_alphanumeric(code);
     }
     return give(bytes_of(made, written), result);
 out:

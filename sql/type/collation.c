@@ -133,6 +133,13 @@ const char *collation_definition_of(uint32_t number)
     return known == NULL ? NULL : known->definition;
 }
 
+bool collation_is_ascii(uint32_t number)
+{
+    const struct collation *found = collation_is_set(number) ? collation_of(number) : NULL;
+    return found != NULL && found->provider == COLLATION_LIBC &&
+           (strcmp(found->locale, "C") == 0 || strcmp(found->locale, "POSIX") == 0);
+}
+
 bool collation_is_icu(uint32_t number)
 {
     struct known *known = collation_is_set(number) ? known_of(number) : NULL;

@@ -51,6 +51,7 @@ static inline bool collation_is_set(uint32_t number)
     return number != COLLATION_NONE && number != COLLATION_CONFLICT;
 }
 bool collation_is_icu(uint32_t number);
+bool collation_is_ascii(uint32_t number); // "C" and "POSIX": they know no letters but those of ASCII.
 bool collation_is_deterministic(uint32_t number);
 
 // Those that are there without anybody having made them, in order of name; NULL past the end. By name: NULL when
