@@ -87,7 +87,7 @@ PLANNED_FIRST = re.compile(r"\) [<>]=? \(?ROW\(|(to_jsonb?|jsonb?_build_\w+|conc
 # Functions and casts (of arrays from and to text) that are not immutable: what stands beside them may be constant and computed before them, when PostgreSQL plans.
 NOT_IMMUTABLE = re.compile(r"\b(pg_typeof|to_jsonb?|jsonb?_build_\w+|row_to_json|array_to_json|concat(_ws)?|to_char|date_trunc|format|timestamptz|quote_\w+)\b|\[\]::text\b|\)::\w+\[\]")
 # Errors of values that PostgreSQL calls features that are not there.
-VALUE_REFUSED = re.compile(r'^(ERROR:  )?(unit "\w+" not supported for type|cannot convert (NaN|infinity) to )')
+VALUE_REFUSED = re.compile(r'^(ERROR:  )?(unit "\w+" not supported for type|cannot convert (NaN|infinity) to |searching for elements in multidimensional arrays)')
 # Texts that are read as times, or as ranges of them, and names of zones.
 READ = re.compile(r"'::(date|time|timetz|timestamp|timestamptz|interval|(ts|tstz|date)(multi)?range)\b|AS (date|time|interval)")
 ZONE = re.compile(r"timezone\(|AT TIME ZONE|date_trunc\(|make_timestamptz\(")
