@@ -16,7 +16,7 @@
 #define SETTLES_MAX 64u
 #define TAKES_MAX 8u
 
-enum xact_index { XACT_COUNTER = 1, XACT_SUMMARY = 2, XACT_OUTCOMES = 3, XACT_RUNNING = 4 };
+enum xact_index { XACT_COUNTER = 1, XACT_SUMMARY = 2, XACT_OUTCOMES = 3, XACT_RUNNING = 4, XACT_GATE = 5 };
 #define COMMITTED "c"
 #define ABORTED "a"
 
@@ -159,9 +159,14 @@ static struct status settle_in(
 {
     struct status st = STATUS_OK;
     const struct kv_read taking = {.lock = KV_LOCK_UPDATE, .wait = KV_WAIT_SKIP};
+    const struct kv_read closing = {.lock = KV_LOCK_UPDATE};
     struct summary summary;
     struct numbers open, left = {0};
+    struct bytes nothing;
     uint64_t last;
+    // Whoever has a number that is given out by then has its lock, too.
+    TRY(kv_get(task, txn, &closing, key_of(arena, tenant, XACT_GATE, 0), arena, &nothing));
+    TRY(kv_txn_step(task, txn));
     TRY(read_summary(task, txn, NULL, tenant, arena, &summary));
     TRY(read_counter(task, txn, &(struct kv_read){.no_validate = true}, tenant, arena, &last));
     *upto = last - summary.upto > SETTLE_MAX && last > summary.upto ? summary.upto + SETTLE_MAX : last;
@@ -259,7 +264,7 @@ static struct status state_of(struct session *session)
     return session->xact == NULL ? status_make(E_OUT_OF_MEMORY, "out of memory") : STATUS_OK;
 }
 
-// Taken: somebody had looked for it between its number and the lock.
+// Taken: the gate's lock was lost, and somebody has looked for it between its number and the lock.
 static struct status hold(struct task *task, struct session *session, uint64_t id, bool *taken)
 {
     struct status st = STATUS_OK;
@@ -285,6 +290,31 @@ out:
     return st;
 }
 
+// Takes the next number and holds it, while nobody settles what has come of numbers.
+static struct status take(struct task *task, struct session *session, uint64_t *id, bool *taken)
+{
+    struct status st;
+    struct arena *arena = &session->statement_arena;
+    const struct kv_txn_options options = {.tenant = session->tenant, .account = &session->account};
+    const struct kv_read entering = {.lock = KV_LOCK_SHARE};
+    struct kv_txn *gate;
+    struct bytes nothing;
+    int64_t next;
+    TRY(kv_txn_begin(task, &options, &gate));
+    st = kv_get(task, gate, &entering, key_of(arena, session->tenant, XACT_GATE, 0), arena, &nothing);
+    if (!failed(st))
+        st = kv_increment(task, session->tenant, key_of(arena, session->tenant, XACT_COUNTER, 0), XACT_FIRST, 1, &next);
+    if (!failed(st)) {
+        *id = (uint64_t)next;
+        st = hold(task, session, *id, taken);
+    }
+    if (failed(st)) st = status_copy(arena, st);
+    kv_txn_rollback(task, gate);
+
+out:
+    return st;
+}
+
 struct status xact_current(struct task *task, struct session *session, uint64_t *id)
 {
     struct status st;
@@ -294,13 +324,7 @@ struct status xact_current(struct task *task, struct session *session, uint64_t 
     if (session->reader != 0 || session->txn_read_only || !hlc_is_zero(session->txn_as_of))
         return status_make(E_READ_ONLY_TRANSACTION, "cannot assign a transaction id in a read-only transaction");
     TRY(state_of(session));
-    for (uint32_t i = 0; i < TAKES_MAX && taken; i++) {
-        int64_t next;
-        TRY(kv_increment(task, session->tenant,
-            key_of(&session->statement_arena, session->tenant, XACT_COUNTER, 0), XACT_FIRST, 1, &next));
-        *id = (uint64_t)next;
-        TRY(hold(task, session, *id, &taken));
-    }
+    for (uint32_t i = 0; i < TAKES_MAX && taken; i++) TRY(take(task, session, id, &taken));
     if (taken)
         return status_make_retry(
             E_SERIALIZATION_FAILURE, RETRY_TRANSACTION, "restart transaction: its id was taken away");

@@ -8,6 +8,8 @@
 //           transaction of its own, so that savepoints do not matter. No row and no lock: it is over without having committed,
 //           or the lock was lost; whoever needs to know writes 'a' there, with which its commit conflicts (40001) should it
 //           come yet.
+// Gate      Who takes a number shares the lock of a key until the number's own is locked; who writes 'a' has it alone: nobody looks
+//           for a number that is given out and not locked yet.
 // Summary   All numbers up to one are over, but for those it lists: snapshots look at the rows behind it alone. It is brought
 //           up by who asks for outcomes and by every XACT_SETTLE_EACHth number, XACT_KEPT rows stay behind it.
 // Order     Numbers grow in the order in which they are taken, across all nodes. They say nothing of the order of commits,
