@@ -12,6 +12,7 @@
 
 #define PAGE LARGE_OBJECT_PAGE_BYTES
 #define PAGES_A_SCAN 64u
+#define ZEROES_A_TURN ((size_t)1 << 18)
 #define RECORDS_A_SCAN 256u
 enum { INDEX_OBJECTS = 1, INDEX_PAGES = 2, INDEX_LAST_OID = 3 };
 
@@ -262,21 +263,39 @@ out:
     return st;
 }
 
-// What of a page lies in [*at, size) of what is asked for; zeroes up to it.
-static void take_page(
-    uint32_t page, struct bytes held, int64_t offset, uint8_t *data, size_t size, size_t *at)
+// A hole may be as long as what is asked for.
+static struct status put_zeroes(struct task *task, uint8_t *data, size_t size)
 {
+    struct status st = STATUS_OK;
+    while (size > 0) {
+        const size_t part = size < ZEROES_A_TURN ? size : ZEROES_A_TURN;
+        memset(data, 0, part);
+        data += part;
+        size -= part;
+        TRY(task_yield_if_due(task));
+    }
+out:
+    return st;
+}
+
+// What of a page lies in [*at, size) of what is asked for; zeroes up to it.
+static struct status take_page(struct task *task, uint32_t page, struct bytes held, int64_t offset,
+    uint8_t *data, size_t size, size_t *at)
+{
+    struct status st = STATUS_OK;
     const int64_t start = (int64_t)page * PAGE - offset; // Where the page begins in `data`.
     if (start > (int64_t)*at) {
         const size_t gap = (size_t)start < size ? (size_t)start : size;
-        memset(data + *at, 0, gap - *at);
+        TRY(put_zeroes(task, data + *at, gap - *at));
         *at = gap;
     }
     const size_t within = (size_t)((int64_t)*at - start);
-    if (within >= held.size) return;
+    if (within >= held.size) goto out;
     const size_t take = held.size - within < size - *at ? held.size - within : size - *at;
     memcpy(data + *at, held.data + within, take);
     *at += take;
+out:
+    return st;
 }
 
 struct status large_object_read(struct task *task, struct session *session,
@@ -295,7 +314,7 @@ struct status large_object_read(struct task *task, struct session *session,
         if (batch.count == 0) break;
         for (uint32_t i = 0; i < batch.count && at < size; i++) {
             TRY(decode_page(&batch.pairs[i], &first));
-            take_page(first++, batch.pairs[i].value, offset, data, size, &at);
+            TRY(take_page(task, first++, batch.pairs[i].value, offset, data, size, &at));
         }
         TRY(task_yield_if_due(task));
     }
@@ -305,7 +324,7 @@ struct status large_object_read(struct task *task, struct session *session,
         TRY(large_object_size(task, session, object, mark, &whole));
         if (whole > offset + (int64_t)at) {
             const int64_t more = whole - offset < (int64_t)size ? whole - offset : (int64_t)size;
-            memset(data + at, 0, (size_t)more - at);
+            TRY(put_zeroes(task, data + at, (size_t)more - at));
             at = (size_t)more;
         }
     }

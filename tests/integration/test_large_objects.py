@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import tempfile
+import threading
 import unittest
 
 import psycopg2
@@ -120,6 +121,23 @@ class LargeObjects(ClusterTest):
                 self.assert_error("57014", "", lambda: session.run(
                     "SELECT sum(length(lo_put(1000, n * 1000000, convert_to(repeat('x', 1000000), 'UTF8'))::text)) FROM generate_series(1, 100000) n"))
             self.assertEqual(session.value("SELECT length(lo_get(1000))"), 0)
+
+    def test_others_go_on_while_a_long_hole_is_read(self):
+        server = self.cluster("hole", shards=1)
+        with server.connect() as session, server.connect() as other:
+            session.run("SELECT lo_create(1000)")
+            session.run("BEGIN")
+            session.run("SELECT lo_truncate64(lo_open(1000, 131072), 4000000000000)")
+            session.run("COMMIT")
+            reader = threading.Thread(target=lambda: session.value("SELECT length(lo_get(1000, 0, 500000000))"))
+            served = 0
+            reader.start()
+            while reader.is_alive():
+                other.value("SELECT 1")
+                served += 1
+            reader.join()
+        # The server has one shard: without yields, next to nothing.
+        self.assertGreater(served, 30)
 
 
 if __name__ == "__main__":
