@@ -83,7 +83,7 @@ EVALUATION = {"22000", "2202E", "22038", "2203C", "2201G", "22004", "22026", "22
 
 
 # A condition that no plan can compute, for it has a function that is not immutable, and something behind it.
-PLANNED_FIRST = re.compile(r"\) [<>]=? \(?ROW\(|(to_jsonb?|jsonb?_build_\w+|concat(_ws)?|to_char|date_trunc|format|timestamptz|quote_\w+)\b.*\b(AND|OR|THEN|ELSE|COALESCE)\b|COALESCE.*(to_jsonb?|to_char|timestamptz|pg_typeof)")
+PLANNED_FIRST = re.compile(r"\) ([<>]=?|<>|=) \(?ROW\(|(to_jsonb?|jsonb?_build_\w+|concat(_ws)?|to_char|date_trunc|format|timestamptz|quote_\w+)\b.*\b(AND|OR|THEN|ELSE|COALESCE)\b|COALESCE.*(to_jsonb?|to_char|timestamptz|pg_typeof)")
 # Functions and casts (of arrays from and to text) that are not immutable: what stands beside them may be constant and computed before them, when PostgreSQL plans.
 NOT_IMMUTABLE = re.compile(r"\b(pg_typeof|to_jsonb?|jsonb?_build_\w+|row_to_json|array_to_json|concat(_ws)?|to_char|date_trunc|format|timestamptz|quote_\w+)\b|\[\]::text\b|\)::\w+\[\]")
 # Errors of values that PostgreSQL calls features that are not there.
