@@ -206,6 +206,7 @@ struct status plan_subquery(struct expr_outer *outer, const struct layout *layou
     struct want one = {.limit = exists ? 1 : 0};
     need_outputs(scalar, &needed);
     struct rel *rel = plan_rewrite(planner->binder, scalar->subquery.rel);
+    while (exists && rel->kind == REL_PROJECT) rel = rel->left; // Columns do not matter, whatever they do.
     TRY(plan_node(planner, rel, &needed, exists ? &one : NULL, &node, NULL));
     subquery->kind = scalar->subquery.kind;
     subquery->index = planner->subquery_count++;
@@ -296,22 +297,27 @@ out:
     return st;
 }
 
-static bool item_needed(const struct rel_item *item, const struct var_set *needed)
+// What a column does besides having a value, it does though nobody asks for the value.
+static struct var_set with_volatile(struct planner *planner, const struct rel *rel, const struct var_set *needed)
 {
-    return var_set_has(needed, item->var);
+    struct var_set all = copy_set(planner, needed);
+    for (uint32_t i = 0; i < rel->project.count; i++)
+        if (scalar_is_volatile(rel->project.items[i].scalar)) var_set_add(&all, rel->project.items[i].var);
+    return all;
 }
 
 static struct status plan_project(struct planner *planner, struct rel *rel,
-    const struct var_set *needed, const struct want *want, struct node **out, bool *ordered)
+    const struct var_set *asked, const struct want *want, struct node **out, bool *ordered)
 {
     struct status st = STATUS_OK;
-    struct var_set below = no_vars(planner);
+    struct var_set below = no_vars(planner), all = with_volatile(planner, rel, asked);
+    const struct var_set *needed = &all;
     struct var_set given = wanted_of(planner, rel, needed);
     struct var_set passed = wanted_of(planner, rel->left, needed);
     uint32_t computed = 0;
     var_set_add_all(&below, &passed);
     for (uint32_t i = 0; i < rel->project.count; i++) {
-        if (!item_needed(&rel->project.items[i], needed)) continue;
+        if (!var_set_has(needed, rel->project.items[i].var)) continue;
         scalar_collect_vars(rel->project.items[i].scalar, &below);
         computed++;
     }
